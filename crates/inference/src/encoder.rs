@@ -1,0 +1,255 @@
+//! Text encoders of the BERT and XLM-RoBERTa kind: prompt, tokens, batches, vectors.
+//!
+//! Source: Devlin et al. 2019, Conneau et al. 2020; pooling and normalising as sentence-transformers
+//! does (Reimers and Gurevych 2019).
+
+use crate::batch;
+use crate::cancel::Cancel;
+use crate::directory::Directory;
+use crate::manifest::{Manifest, Precision};
+use crate::options::Options;
+use crate::session::{LoadOptions, Session};
+use crate::text::{TextEncoder, Tokens};
+use ndarray::Array2;
+use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
+
+/// Padded tokens of one run where the setting is left to us: what a CPU's caches like, what a GPU
+/// needs to be busy (measured: a CPU's throughput falls beyond 1–2 thousand).
+const CPU_BATCH_TOKENS: usize = 512;
+const GPU_BATCH_TOKENS: usize = 16_384;
+/// Rows that are tokenized and sorted together; bounds memory for arrays of any length.
+const WINDOW: usize = 2048;
+
+/// A text encoder; parts are loaded when first needed.
+pub struct Encoder {
+    text: TextEncoder,
+    session: Option<Session>,
+}
+
+impl Encoder {
+    /// Loads the tokenizer; the graph follows with the first text.
+    pub fn load(directory: &Directory, manifest: &Manifest) -> Result<Self, Fault> {
+        Ok(Self { text: TextEncoder::load(directory, manifest)?, session: None })
+    }
+
+    /// Where the graph runs; `None` until it is loaded.
+    pub fn device(&self) -> Option<&str> {
+        self.session.as_ref().map(Session::device)
+    }
+
+    /// Tokens of `text` under `prompt`.
+    pub fn count_tokens(&self, prompt: &str, text: &str) -> Result<TokenCount, Fault> {
+        let tokens = self.text.encode(&format!("{prompt}{text}"))?;
+        Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
+    }
+
+    /// One vector an input, in order; `None` for a null input.
+    pub fn embed(
+        &mut self,
+        model: &Model,
+        request: &Embed,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+        let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
+        let dimensions = model.manifest.dimensions_for(request.dimensions)?;
+        check_inputs(&request.inputs, model)?;
+        let mut vectors = Vec::with_capacity(request.inputs.len());
+        for window in request.inputs.chunks(WINDOW) {
+            vectors.extend(self.embed_window(model, window, &prompt, dimensions, cancel)?);
+        }
+        Ok(vectors)
+    }
+
+    fn embed_window(
+        &mut self,
+        model: &Model,
+        inputs: &[Input],
+        prompt: &str,
+        dimensions: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+        let mut rows = Vec::new();
+        let mut tokens = Vec::new();
+        for (row, input) in inputs.iter().enumerate() {
+            cancel.check()?;
+            if let Some(text) = &input.text {
+                rows.push(row);
+                tokens.push(self.text.encode(&format!("{prompt}{text}"))?);
+            }
+        }
+        let mut vectors = vec![None; inputs.len()];
+        if tokens.is_empty() {
+            return Ok(vectors);
+        }
+        let pad = i64::from(self.text.pad_token_id());
+        let session = self.session(model, cancel)?;
+        let default = if session.on_cpu() { CPU_BATCH_TOKENS } else { GPU_BATCH_TOKENS };
+        let budget = model.options.max_batch_tokens.unwrap_or(default);
+        let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
+        for batch in batch::plan(&lengths, budget, !model.manifest.batch_invariant) {
+            let members: Vec<&Tokens> = batch.iter().map(|member| &tokens[*member]).collect();
+            let (ids, mask) = pad_right(&members, pad);
+            let pooled = session.run(ids, mask, cancel)?;
+            for (member, pooled) in
+                batch.iter().zip(finish(pooled, members.len(), model, dimensions)?)
+            {
+                vectors[rows[*member]] = Some(pooled);
+            }
+        }
+        Ok(vectors)
+    }
+
+    fn session(&mut self, model: &Model, cancel: &Cancel) -> Result<&mut Session, Fault> {
+        let session = match self.session.take() {
+            Some(session) => session,
+            None => load_session(model, cancel)?,
+        };
+        Ok(self.session.insert(session))
+    }
+}
+
+/// What an encoder needs to know of its model at each call.
+pub struct Model<'a> {
+    /// Where its files are.
+    pub directory: &'a Directory,
+    /// What it is.
+    pub manifest: &'a Manifest,
+    /// The engine's settings.
+    pub options: &'a Options,
+}
+
+fn load_session(model: &Model, cancel: &Cancel) -> Result<Session, Fault> {
+    let Model { directory, manifest, options } = model;
+    directory.verify(manifest, &options.checksums, cancel)?;
+    let load = LoadOptions {
+        runtime: &options.runtime,
+        device: options.device,
+        intra_op_threads: options.intra_op_threads,
+        // Without it, packed formats run 20× slower; plain floats would be copied into every
+        // backend instead of being mapped once for all.
+        prepack: matches!(manifest.precision, Precision::Int8 | Precision::Q4),
+        pooling: manifest.pooling,
+    };
+    Session::load(&directory.file(&manifest.text.graph)?, &load, cancel).map_err(|mut fault| {
+        if fault.code == FaultCode::ConfigFile {
+            fault.message = format!("model {:?}: {}", directory.name(), fault.message);
+        }
+        fault
+    })
+}
+
+fn check_inputs(inputs: &[Input], model: &Model) -> Result<(), Fault> {
+    let limit = model.options.max_input_bytes;
+    let many = inputs.len() > 1;
+    let place = |row: usize| match many {
+        true => format!("Input {} of {}", row + 1, inputs.len()),
+        false => "The input".to_owned(),
+    };
+    for (row, input) in inputs.iter().enumerate() {
+        if !input.images.is_empty() {
+            return Err(Fault::new(
+                FaultCode::InvalidParameter,
+                format!("model {:?} takes no image", model.manifest.name),
+            )
+            .detail(format!("{} has an image; this is a text model.", place(row)))
+            .hint("SELECT name, modalities FROM models() lists what each model takes."));
+        }
+        let size = input.text.as_ref().map_or(0, String::len);
+        if size > limit {
+            return Err(Fault::new(FaultCode::LimitExceeded, "input text is too long")
+                .detail(format!("{} has {size} bytes; the limit is {limit}.", place(row)))
+                .hint(
+                    "Shorten or split the text, or raise itembank_embed.max_input_bytes; \
+                     the model reads max_tokens tokens in any case.",
+                ));
+        }
+    }
+    Ok(())
+}
+
+/// Right-padded ids and mask, both B × S with S the longest member.
+fn pad_right(members: &[&Tokens], pad: i64) -> (Array2<i64>, Array2<i64>) {
+    let longest = members.iter().map(|tokens| tokens.ids.len()).max().unwrap_or(0);
+    let shape = (members.len(), longest);
+    let mut ids = Array2::from_elem(shape, pad);
+    let mut mask = Array2::zeros(shape);
+    for (row, tokens) in members.iter().enumerate() {
+        for (column, id) in tokens.ids.iter().enumerate() {
+            ids[[row, column]] = i64::from(*id);
+            mask[[row, column]] = 1;
+        }
+    }
+    (ids, mask)
+}
+
+/// Checks a run's rows, cuts them to `dimensions` and scales them to length 1 where the manifest says so.
+fn finish(
+    pooled: Array2<f32>,
+    rows: usize,
+    model: &Model,
+    dimensions: usize,
+) -> Result<Vec<Vec<f32>>, Fault> {
+    let manifest = model.manifest;
+    if pooled.dim() != (rows, manifest.dimensions) {
+        let (got_rows, got) = pooled.dim();
+        return Err(model
+            .directory
+            .broken("its vectors do not have the manifest's dimensions")
+            .detail(format!(
+                "{got_rows} × {got} came for {rows} texts; the manifest says {} dimensions.",
+                manifest.dimensions
+            )));
+    }
+    let cut = dimensions < manifest.dimensions;
+    let finished = pooled.rows().into_iter().map(|row| {
+        let mut vector: Vec<f32> = row.iter().take(dimensions).copied().collect();
+        // A shortened vector is always scaled again: its length says nothing any more.
+        if manifest.normalize || cut {
+            normalize(&mut vector);
+        }
+        if vector.iter().all(|x| x.is_finite()) {
+            return Ok(vector);
+        }
+        Err(Fault::new(
+            FaultCode::Internal,
+            format!("model {:?} gave a vector that is not finite", manifest.name),
+        )
+        .detail("A weight or an activation overflowed; nothing was stored.")
+        .hint("Use another precision of the model (fp32), and report the text."))
+    });
+    finished.collect()
+}
+
+/// Scales to Euclidean length 1; the zero vector stays zero.
+fn normalize(vector: &mut [f32]) {
+    let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
+    if length > 0.0 {
+        for x in vector {
+            *x = (f64::from(*x) / length) as f32;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pads_on_the_right() {
+        let row = |ids: &[u32]| Tokens { ids: ids.to_vec(), total: ids.len() };
+        let (a, b) = (row(&[5, 6, 7]), row(&[8]));
+        let (ids, mask) = pad_right(&[&a, &b], 1);
+        assert_eq!(ids, ndarray::arr2(&[[5, 6, 7], [8, 1, 1]]));
+        assert_eq!(mask, ndarray::arr2(&[[1, 1, 1], [1, 0, 0]]));
+    }
+
+    #[test]
+    fn normalizes_and_leaves_zero_alone() {
+        let mut v = vec![3.0, 4.0];
+        normalize(&mut v);
+        assert_eq!(v, [0.6, 0.8]);
+        let mut zero = vec![0.0; 3];
+        normalize(&mut zero);
+        assert_eq!(zero, [0.0; 3]);
+    }
+}
