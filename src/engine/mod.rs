@@ -1,0 +1,60 @@
+//! Answers requests. Today by models inside this backend; an engine process for the whole server
+//! is to stand behind the same functions.
+
+mod backend;
+mod cache;
+
+use protocol::{
+    CountTokens, Embed, Embeddings, Fault, FaultCode, ModelStatus, Reply, Request, TokenCount,
+};
+
+/// Embeds rows; a row alone is looked up among this backend's recent ones first.
+///
+/// `SELECT 1 - (e <=> embed(…)) … ORDER BY e <=> embed(…)` calls with the same text twice or more.
+pub fn embed(request: Embed) -> Result<Embeddings, Fault> {
+    let key = match request.inputs.as_slice() {
+        [input] => cache::Key::of(&request, input),
+        _ => None,
+    };
+    let Some(key) = key else { return run_embed(request) };
+    let known = backend::fingerprint(&request.model)?;
+    if let Some(fingerprint) = known
+        && let Some(vector) = cache::get(&fingerprint, &key)
+    {
+        return Ok(Embeddings { vectors: vec![Some(vector)], fingerprint });
+    }
+    let reply = run_embed(request)?;
+    if let [Some(vector)] = reply.vectors.as_slice() {
+        cache::put(&reply.fingerprint, key, vector);
+    }
+    Ok(reply)
+}
+
+/// Counts the tokens of one text.
+pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
+    match backend::ask(Request::CountTokens(request))? {
+        Reply::TokenCount(count) => Ok(count),
+        other => Err(mismatch(&other)),
+    }
+}
+
+/// Lists the installed models.
+pub fn models() -> Result<Vec<ModelStatus>, Fault> {
+    match backend::ask(Request::Models)? {
+        Reply::Models(models) => Ok(models),
+        other => Err(mismatch(&other)),
+    }
+}
+
+fn run_embed(request: Embed) -> Result<Embeddings, Fault> {
+    match backend::ask(Request::Embed(request))? {
+        Reply::Embeddings(embeddings) => Ok(embeddings),
+        other => Err(mismatch(&other)),
+    }
+}
+
+fn mismatch(reply: &Reply) -> Fault {
+    Fault::new(FaultCode::Internal, "the engine answered another question")
+        .detail(format!("Reply: {reply:.100?}."))
+        .hint("This is a bug; please report it.")
+}

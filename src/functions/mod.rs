@@ -1,0 +1,5 @@
+//! The SQL surface, a file a subject: arguments → request → `engine` → Datum. No logic lives here.
+#![allow(unsafe_code, reason = "what #[pg_extern] expands to; none is written by hand")]
+
+mod embed;
+mod models;

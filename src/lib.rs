@@ -1,0 +1,18 @@
+//! `itembank_embed`: embedding models inside PostgreSQL.
+//!
+//! The SQL surface (`functions`) turns arguments into a request, the `engine` answers it, `postgres`
+//! is the ground both stand on and the only room with `unsafe` of ours. Nothing heavy happens at load:
+//! ONNX Runtime is first touched by the first call of a session, never before a fork.
+
+mod engine;
+mod functions;
+mod postgres;
+
+pgrx::pg_module_magic!(name, version);
+pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
+
+/// Called once by each backend that loads the library: settings, nothing else.
+#[pgrx::pg_guard]
+extern "C-unwind" fn _PG_init() {
+    postgres::settings::define();
+}

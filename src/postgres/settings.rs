@@ -1,0 +1,196 @@
+//! The settings of the extension, and typed values from them.
+//!
+//! All belong to the superuser: they name files that the server opens and bound what it spends.
+
+use crate::postgres::error::report;
+use inference::{Checksums, Device, Options};
+use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+use protocol::{Fault, FaultCode};
+use std::ffi::{CStr, CString, c_char, c_void};
+use std::path::PathBuf;
+
+/// In `model_path`: the server's directory for shared files of extensions.
+const SHAREDIR: &str = "$sharedir";
+/// Threads inside an operator where the setting is 0: more do not help one short text, and every
+/// session has its own.
+const MAX_DEFAULT_THREADS: usize = 4;
+
+static MODEL_PATH: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"$sharedir/itembank_embed/models"));
+static ONNXRUNTIME_PATH: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"libonnxruntime.so"));
+static DEVICE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"auto"));
+static INTRA_OP_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_INPUT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static MAX_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4096);
+
+/// Defines all settings; called from `_PG_init`.
+pub fn define() {
+    define_paths();
+    define_device();
+    let int = |name, what, more, setting, min, max, flags| {
+        GucRegistry::define_int_guc(name, what, more, setting, min, max, GucContext::Suset, flags);
+    };
+    int(
+        c"itembank_embed.intra_op_threads",
+        c"Threads that one model uses inside an operator.",
+        c"0 takes the number of processors, at most 4. Each session has its own threads.",
+        &INTRA_OP_THREADS,
+        0,
+        256,
+        GucFlags::default(),
+    );
+    int(
+        c"itembank_embed.max_input_bytes",
+        c"Longest input text.",
+        c"A longer one is an error, before anything is computed.",
+        &MAX_INPUT_BYTES,
+        1,
+        256 * 1024 * 1024,
+        GucFlags::UNIT_BYTE,
+    );
+    int(
+        c"itembank_embed.max_batch_tokens",
+        c"Padded tokens of one run of a model.",
+        c"0 picks 512 on a CPU and 16384 on a GPU. A longer text runs alone.",
+        &MAX_BATCH_TOKENS,
+        0,
+        1024 * 1024,
+        GucFlags::default(),
+    );
+    int(
+        c"itembank_embed.cache_size",
+        c"Memory of each session for its most recent embeddings.",
+        c"0 turns the cache off.",
+        &CACHE_SIZE,
+        0,
+        1024 * 1024,
+        GucFlags::UNIT_KB,
+    );
+    // SAFETY: a constant prefix; misspelt settings become errors from here on.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"itembank_embed".as_ptr()) };
+}
+
+fn define_paths() {
+    let path = |name, what, more, setting| {
+        let flags = GucFlags::SUPERUSER_ONLY;
+        GucRegistry::define_string_guc(name, what, more, setting, GucContext::Suset, flags);
+    };
+    path(
+        c"itembank_embed.model_path",
+        c"Directories that hold model directories, separated by colons.",
+        c"$sharedir stands for the server's directory of shared files.",
+        &MODEL_PATH,
+    );
+    path(
+        c"itembank_embed.onnxruntime_path",
+        c"File of the ONNX Runtime shared library, version 1.24 or later.",
+        c"A name without a slash is looked up by the system's loader.",
+        &ONNXRUNTIME_PATH,
+    );
+}
+
+fn define_device() {
+    // SAFETY: the check hook is guarded against unwinding by #[pg_guard].
+    unsafe {
+        GucRegistry::define_string_guc_with_hooks(
+            c"itembank_embed.device",
+            c"Where models run: auto, cpu, cuda or cuda:N.",
+            c"auto takes the first CUDA device where it can be used, else the CPU; models() says which.",
+            &DEVICE,
+            GucContext::Suset,
+            GucFlags::default(),
+            Some(check_device),
+            None,
+            None,
+        );
+    }
+}
+
+#[pg_guard]
+unsafe extern "C-unwind" fn check_device(
+    value: *mut *mut c_char,
+    _extra: *mut *mut c_void,
+    _source: pg_sys::GucSource::Type,
+) -> bool {
+    // SAFETY: Postgres passes a pointer to the proposed value, which may be null.
+    let name = unsafe { if (*value).is_null() { c"" } else { CStr::from_ptr(*value) } };
+    match name.to_string_lossy().parse::<Device>() {
+        Ok(_) => true,
+        Err(fault) => {
+            set_check_hint(&fault);
+            false
+        }
+    }
+}
+
+/// What `SET` shows below its own "invalid value for parameter".
+fn set_check_hint(fault: &Fault) {
+    let Some(hint) = fault.hint.as_deref().and_then(|hint| CString::new(hint).ok()) else { return };
+    // SAFETY: the string is copied into the error context, which Postgres clears before each check.
+    unsafe { pg_sys::GUC_check_errhint_string = pg_sys::pstrdup(hint.as_ptr()) };
+}
+
+/// The engine's options as the settings stand now.
+pub fn options() -> Result<Options, Fault> {
+    let positive =
+        |setting: &GucSetting<i32>| usize::try_from(setting.get()).ok().filter(|n| *n > 0);
+    Ok(Options {
+        model_path: model_path(&string(&MODEL_PATH, "model_path")?),
+        runtime: PathBuf::from(string(&ONNXRUNTIME_PATH, "onnxruntime_path")?),
+        device: string(&DEVICE, "device")?.parse()?,
+        intra_op_threads: positive(&INTRA_OP_THREADS).unwrap_or_else(default_threads),
+        max_input_bytes: positive(&MAX_INPUT_BYTES).unwrap_or(1),
+        max_batch_tokens: positive(&MAX_BATCH_TOKENS),
+        checksums: Checksums::new(Some(data_directory().join("itembank_embed/checksums"))),
+    })
+}
+
+/// Bytes of the session's embedding cache.
+pub fn cache_bytes() -> usize {
+    usize::try_from(CACHE_SIZE.get()).unwrap_or(0) * 1024
+}
+
+/// Writes messages of ONNX Runtime to the server's log, and only there: they may name files.
+pub fn log_to_server(messages: Vec<String>) {
+    for message in messages {
+        let fault = Fault::new(FaultCode::Internal, format!("onnxruntime: {message}"));
+        report(fault).report(PgLogLevel::LOG_SERVER_ONLY);
+    }
+}
+
+fn model_path(setting: &str) -> Vec<PathBuf> {
+    let entries = setting.split(':').filter(|entry| !entry.is_empty());
+    entries.map(|entry| PathBuf::from(entry.replace(SHAREDIR, &share_directory()))).collect()
+}
+
+fn string(setting: &GucSetting<Option<CString>>, name: &str) -> Result<String, Fault> {
+    let value = setting.get().unwrap_or_default();
+    value.into_string().map_err(|_| {
+        Fault::new(FaultCode::InvalidParameter, format!("itembank_embed.{name} is not valid UTF-8"))
+            .detail("Paths and names are read as UTF-8.")
+            .hint("Set it again.")
+    })
+}
+
+fn default_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_DEFAULT_THREADS))
+}
+
+fn share_directory() -> String {
+    let mut buffer = [0 as c_char; pg_sys::MAXPGPATH as usize];
+    // SAFETY: my_exec_path is set before any extension loads; the buffer has the size required.
+    unsafe {
+        pg_sys::get_share_path((&raw const pg_sys::my_exec_path).cast(), buffer.as_mut_ptr());
+        CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
+    }
+}
+
+fn data_directory() -> PathBuf {
+    // SAFETY: DataDir is set at start-up to a NUL-terminated path and does not change.
+    let path = unsafe { CStr::from_ptr(pg_sys::DataDir) };
+    PathBuf::from(path.to_string_lossy().into_owned())
+}

@@ -1,0 +1,87 @@
+//! pgvector's `vector` as a result.
+//!
+//! Layout (pgvector 0.5–0.8, `src/vector.h`): varlena header, int16 dimensions, int16 unused (0),
+//! float4 elements. The type's Oid is never looked up by name, since a search path may be empty: it
+//! comes from the declaration of the function that returns it.
+
+use pgrx::callconv::{BoxRet, FcInfo};
+use pgrx::datum::Datum;
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+/// pgvector's limit.
+const MAX_DIMENSIONS: usize = 16_000;
+
+/// A `vector` result.
+pub struct Vector(pub Vec<f32>);
+
+/// A `vector[]` result; elements may be NULL.
+pub struct VectorArray(pub Vec<Option<Vec<f32>>>);
+
+// SAFETY: returns a complete varlena of type vector in the current memory context.
+unsafe impl BoxRet for Vector {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        let datum = datum(&self.0);
+        // SAFETY: as above.
+        unsafe { fcinfo.return_raw_datum(datum) }
+    }
+}
+
+// SAFETY: returns a complete array whose element type is that of the function's declared result.
+unsafe impl BoxRet for VectorArray {
+    unsafe fn box_into<'fcx>(self, fcinfo: &mut FcInfo<'fcx>) -> Datum<'fcx> {
+        let mut nulls: Vec<bool> = self.0.iter().map(Option::is_none).collect();
+        let mut datums: Vec<pg_sys::Datum> = Vec::with_capacity(self.0.len());
+        for vector in &self.0 {
+            datums.push(vector.as_ref().map_or(pg_sys::Datum::null(), |v| datum(v)));
+        }
+        let Ok(mut count) = i32::try_from(datums.len()) else { error!("too many vectors") };
+        // SAFETY: fcinfo is that of the running call, so flinfo is set; the arrays outlive the
+        // call that copies them, and lengths match.
+        unsafe {
+            let function = (*(*fcinfo.as_mut_ptr()).flinfo).fn_oid;
+            let element = pg_sys::get_element_type(pg_sys::get_func_rettype(function));
+            if count == 0 {
+                let empty = pg_sys::construct_empty_array(element);
+                return fcinfo.return_raw_datum(empty.into());
+            }
+            let (mut length, mut by_value, mut align) = (0, false, 0);
+            pg_sys::get_typlenbyvalalign(element, &mut length, &mut by_value, &mut align);
+            let mut lower_bound = 1;
+            let array = pg_sys::construct_md_array(
+                datums.as_mut_ptr(),
+                nulls.as_mut_ptr(),
+                1,
+                &mut count,
+                &mut lower_bound,
+                element,
+                i32::from(length),
+                by_value,
+                align,
+            );
+            fcinfo.return_raw_datum(array.into())
+        }
+    }
+}
+
+pgrx::impl_sql_translatable!(Vector, "vector");
+pgrx::impl_sql_translatable!(VectorArray, "vector[]");
+
+/// A palloc'd `vector`.
+fn datum(elements: &[f32]) -> pg_sys::Datum {
+    const HEADER: usize = 8;
+    let dimensions = elements.len();
+    if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
+        error!("vector must have 1 to {MAX_DIMENSIONS} dimensions, got {dimensions}");
+    }
+    let size = HEADER + size_of_val(elements);
+    // SAFETY: `size` bytes are allocated, zeroed and maximally aligned; header, dimensions and
+    // elements are written inside them. The casts cannot truncate below MAX_DIMENSIONS.
+    unsafe {
+        let start = pg_sys::palloc0(size).cast::<u8>();
+        pgrx::set_varsize_4b(start.cast(), size as i32);
+        start.add(4).cast::<i16>().write(dimensions as i16);
+        start.add(HEADER).cast::<f32>().copy_from_nonoverlapping(elements.as_ptr(), dimensions);
+        pg_sys::Datum::from(start)
+    }
+}
