@@ -28,8 +28,15 @@ pub struct Encoder {
 
 impl Encoder {
     /// Loads the tokenizer; the graph follows with the first text.
-    pub fn load(directory: &Directory, manifest: &Manifest) -> Result<Self, Fault> {
-        Ok(Self { text: TextEncoder::load(directory, manifest)?, session: None })
+    pub fn load(
+        directory: &Directory,
+        manifest: &Manifest,
+        cancel: &Cancel,
+    ) -> Result<Self, Fault> {
+        let (directory, manifest) = (directory.clone(), manifest.clone());
+        // A vocabulary of 250,000 pieces takes up to a second to build, in one go.
+        let text = cancel.apart(move || TextEncoder::load(&directory, &manifest))?;
+        Ok(Self { text, session: None })
     }
 
     /// Where the graph runs; `None` until it is loaded.

@@ -63,11 +63,14 @@ impl Registry {
         }
     }
 
-    /// The fingerprint of a model that is loaded and unchanged on disk; cheap enough for every call.
+    /// The fingerprint of a model that is held and unchanged on disk and in its settings; cheap
+    /// enough for every call.
     pub fn fingerprint(&self, name: &str, options: &Options) -> Option<&str> {
         let entry = self.entries.get(name)?;
         let directory = Directory::find(&options.model_path, name).ok()?;
-        (entry.stamp == directory.stamp()).then_some(entry.fingerprint.as_str())
+        let unchanged =
+            entry.stamp == directory.stamp() && entry.placement == Placement::of(options);
+        unchanged.then_some(entry.fingerprint.as_str())
     }
 
     fn embed(
@@ -112,7 +115,7 @@ impl Registry {
                 let fingerprint = manifest.fingerprint();
                 // Before the tokenizer is read: a wrong one would give wrong vectors silently.
                 directory.verify(&manifest, &options.checksums, cancel)?;
-                let encoder = Encoder::load(&directory, &manifest)?;
+                let encoder = Encoder::load(&directory, &manifest, cancel)?;
                 Entry { directory, stamp, manifest, fingerprint, placement, encoder }
             }
         };
