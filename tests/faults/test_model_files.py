@@ -1,0 +1,165 @@
+"""Damaged model directories: a clear error each time, and the same session works after the repair."""
+
+import hashlib
+import shutil
+
+import pytest
+from conftest import FIXTURES, fails
+
+MODEL = "tiny-bert"
+EMBED = f"SELECT embed('{MODEL}', '두 근의 합')::text"
+CONFIG_FILE_ERROR = "F0000"
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def flip_a_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def garbage(path):
+    path.write_bytes(b"this is no model" * 100)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+DAMAGES = [truncate, flip_a_bit, garbage, empty, lambda path: path.unlink()]
+NAMES = ["truncated", "bit-flipped", "garbage", "empty", "missing"]
+FILES = ["model.onnx", "model.onnx.data", "tokenizer.json"]
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", DAMAGES, ids=NAMES)
+def test_checksums_notice_damage_and_the_session_recovers(with_models, models, file, damage):
+    damage(models / MODEL / file)
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert file in error.diag.message_primary
+    assert str(models) not in str(error), "paths are nobody's business"
+    assert with_models.execute(
+        "SELECT count(*) FROM models() WHERE name = %s AND NOT loaded", (MODEL,)
+    ).fetchone() == (1,)
+    shutil.copy(FIXTURES / MODEL / file, models / MODEL / file)
+    repaired = with_models.execute(EMBED).fetchone()
+    assert len(repaired[0].split(",")) == 32
+
+
+def sign(models, file):
+    """Writes the damaged file's own checksum into the manifest, so that ONNX Runtime meets it."""
+    manifest = models / MODEL / "model.toml"
+    found = hashlib.sha256((models / MODEL / file).read_bytes()).hexdigest()
+    good = hashlib.sha256((FIXTURES / MODEL / file).read_bytes()).hexdigest()
+    text = manifest.read_text()
+    assert good in text
+    manifest.write_text(text.replace(good, found))
+
+
+@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize("damage", [truncate, garbage, empty], ids=["truncated", "garbage", "empty"])
+def test_what_checksums_let_through_is_still_an_error(with_models, models, file, damage):
+    damage(models / MODEL / file)
+    sign(models, file)
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert MODEL in error.diag.message_primary
+    assert str(models) not in str(error)
+    shutil.rmtree(models / MODEL)
+    shutil.copytree(FIXTURES / MODEL, models / MODEL)
+    assert with_models.execute(EMBED).fetchone()
+
+
+def test_a_tokenizer_that_is_not_json(with_models, models):
+    (models / MODEL / "tokenizer.json").write_text("{")
+    sign(models, "tokenizer.json")
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert "tokenizer" in error.diag.message_primary
+
+
+MANIFESTS = {
+    "unknown key": ("pooling =", "pooling_mode = 1\npooling =", "pooling_mode"),
+    "no dimensions": ("dimensions = 32\n", "", "dimensions"),
+    "zero dimensions": ("dimensions = 32", "dimensions = 0", "dimensions is 0"),
+    "absurd tokens": ("max_tokens = 64", "max_tokens = 99999999", "max_tokens"),
+    "negative": ("max_tokens = 64", "max_tokens = -1", "-1"),
+    "other size": ("dimensions = 32", "dimensions = 48", "dimensions"),
+    "not TOML": ("pooling =", "pooling ==", "not valid"),
+    "other name": ('name = "tiny-bert"', 'name = "large-bert"', "large-bert"),
+    "escape": ('graph = "model.onnx"', 'graph = "../tiny-cls/model.onnx"', "no checksum"),
+    "NUL": ('graph = "model.onnx"', 'graph = "model\\u0000.onnx"', "no checksum"),
+}
+
+
+@pytest.mark.parametrize("name", MANIFESTS)
+def test_bad_manifests(with_models, models, name):
+    old, new, said = MANIFESTS[name]
+    manifest = models / MODEL / "model.toml"
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, new, 1))
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert said in error.diag.message_primary
+    manifest.write_text(text)
+    assert with_models.execute(EMBED).fetchone()
+
+
+def test_a_manifest_that_is_not_utf8_or_far_too_large(with_models, models):
+    manifest = models / MODEL / "model.toml"
+    text = manifest.read_bytes()
+    for content in (text + b"\n# \xff\n", text + b"#" * 70_000):
+        manifest.write_bytes(content)
+        fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    manifest.write_bytes(text)
+    assert with_models.execute(EMBED).fetchone()
+
+
+def test_links_that_leave_the_model_path(with_models, models):
+    secret = models.parent / "secret.json"
+    secret.write_text("{}")
+    (models / MODEL / "tokenizer.json").unlink()
+    (models / MODEL / "tokenizer.json").symlink_to(secret)
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert "leaves the model path" in error.diag.message_primary
+    (models / "linked").symlink_to("/etc")
+    fails(with_models, CONFIG_FILE_ERROR, "SELECT embed('linked', 'a')")
+
+
+def test_external_data_outside_of_the_directory_is_not_read(with_models, models):
+    """A graph that names its weights by a path that leaves the directory, checksum and all."""
+    import onnx
+
+    graph = onnx.load(models / MODEL / "model.onnx", load_external_data=False)
+    for tensor in graph.graph.initializer:
+        for entry in tensor.external_data:
+            if entry.key == "location":
+                entry.value = "../tiny-cls/model.onnx.data"
+    onnx.save(graph, models / MODEL / "model.onnx")
+    sign(models, "model.onnx")
+    fails(with_models, CONFIG_FILE_ERROR, EMBED)
+
+
+def test_a_model_that_is_replaced_is_noticed(with_models, models):
+    before = with_models.execute(EMBED).fetchone()
+    target = models / MODEL
+    shutil.rmtree(target)
+    shutil.copytree(FIXTURES / "tiny-cls", target)
+    manifest = target / "model.toml"
+    manifest.write_text(manifest.read_text().replace('"tiny-cls"', f'"{MODEL}"'))
+    after = with_models.execute(EMBED).fetchone()
+    assert len(after[0].split(",")) == 16 and after != before
+
+
+def test_directories_that_are_no_models_are_listed_with_their_problem(with_models, models):
+    (models / "notes").mkdir()
+    (models / "notes" / "readme.txt").write_text("no model here")
+    (models / "half").mkdir()
+    (models / "half" / "config.json").write_text("{}")
+    shutil.copytree(FIXTURES / MODEL, models / "renamed")
+    rows = dict(with_models.execute("SELECT name, problem FROM models()").fetchall())
+    assert rows[MODEL] is None
+    for name in ("notes", "half", "renamed"):
+        assert rows[name], name
+        fails(with_models, CONFIG_FILE_ERROR, "SELECT embed(%s, 'a')", (name,))
