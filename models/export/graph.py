@@ -1,0 +1,130 @@
+"""A small ONNX graph builder: nodes by operator name, weights streamed into one external file.
+
+Graphs are built, not traced: contrib operators (com.microsoft) are written where they are wanted,
+and a checkpoint larger than memory can be exported, since each weight is written when it is added.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+OPSET = 17  # the first with LayerNormalization
+IR_VERSION = 8
+CONTRIB = "com.microsoft"
+# External tensors start on a page, so that a runtime can map them instead of reading them.
+PAGE = 4096
+# Below this a tensor stays in the graph file: a page each would be mostly padding.
+INLINE_BYTES = 1024
+
+
+class Graph:
+    """One ONNX model under construction; `save` writes PATH, large weights go to PATH.data."""
+
+    def __init__(self, name: str, path: Path):
+        self._name = name
+        self._path = path
+        self._nodes: list[onnx.NodeProto] = []
+        self._initializers: dict[str, onnx.TensorProto] = {}
+        self._inputs: list[onnx.ValueInfoProto] = []
+        self._outputs: list[onnx.ValueInfoProto] = []
+        self._data = None
+        self._uses_contrib = False
+
+    def input(self, name: str, kind: int, shape: list) -> str:
+        """Declare an input; a string in `shape` is a dynamic axis."""
+        self._inputs.append(helper.make_tensor_value_info(name, kind, shape))
+        return name
+
+    def output(self, value: str, name: str, kind: int, shape: list) -> None:
+        """Give `value` the public name `name`."""
+        self._nodes.append(helper.make_node("Identity", [value], [name], name=name))
+        self._outputs.append(helper.make_tensor_value_info(name, kind, shape))
+
+    def op(
+        self, operator: str, inputs: list[str], outputs: int = 1, **attributes
+    ) -> str | list[str]:
+        """Add a standard operator; an input of "" is one left out. Returns its output name(s)."""
+        return self._node(operator, inputs, outputs, "", attributes)
+
+    def contrib(self, operator: str, inputs: list[str], **attributes) -> str:
+        """Add an operator of ONNX Runtime's own domain."""
+        self._uses_contrib = True
+        return self._node(operator, inputs, 1, CONTRIB, attributes)
+
+    def _node(self, operator, inputs, outputs, domain, attributes):
+        stem = f"{operator}_{len(self._nodes)}"
+        names = [stem] if outputs == 1 else [f"{stem}_{i}" for i in range(outputs)]
+        self._nodes.append(
+            helper.make_node(operator, inputs, names, name=stem, domain=domain, **attributes)
+        )
+        return names[0] if outputs == 1 else names
+
+    def ints(self, *values: int) -> str:
+        """A constant int64 vector."""
+        return self._constant(np.array(values, np.int64))
+
+    def int_scalar(self, value: int) -> str:
+        """A constant int64 scalar."""
+        return self._constant(np.array(value, np.int64))
+
+    def float_scalar(self, value: float) -> str:
+        """A constant float32 scalar."""
+        return self._constant(np.array(value, np.float32))
+
+    def _constant(self, array: np.ndarray) -> str:
+        values = "_".join(str(value) for value in array.ravel())
+        name = f"{array.dtype}_{'scalar' if array.ndim == 0 else 'vector'}_{values}"
+        self._initializers.setdefault(name, numpy_helper.from_array(array, name))
+        return name
+
+    def weight(self, name: str, array: np.ndarray) -> str:
+        """Add a weight, outside the graph file unless it is small."""
+        array = np.ascontiguousarray(array)
+        if array.nbytes < INLINE_BYTES:
+            self._initializers[name] = numpy_helper.from_array(array, name)
+        else:
+            self._initializers[name] = self._external(name, array)
+        return name
+
+    def _external(self, name: str, array: np.ndarray) -> onnx.TensorProto:
+        if self._data is None:
+            self._data = self._data_path().open("wb")
+        self._data.write(bytes(-self._data.tell() % PAGE))
+        tensor = TensorProto(
+            name=name,
+            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
+            dims=array.shape,
+            data_location=TensorProto.EXTERNAL,
+        )
+        place = {
+            "location": self._data_path().name,
+            "offset": self._data.tell(),
+            "length": array.nbytes,
+        }
+        for key, value in place.items():
+            tensor.external_data.add(key=key, value=str(value))
+        self._data.write(array.data)
+        return tensor
+
+    def _data_path(self) -> Path:
+        return self._path.with_name(self._path.name + ".data")
+
+    def save(self) -> list[Path]:
+        """Write the graph; returns the files that make up the model."""
+        files = [self._path]
+        if self._data is not None:
+            self._data.close()
+            files.append(self._data_path())
+        graph = helper.make_graph(
+            self._nodes, self._name, self._inputs, self._outputs, list(self._initializers.values())
+        )
+        domains = [helper.make_opsetid("", OPSET)]
+        if self._uses_contrib:
+            domains.append(helper.make_opsetid(CONTRIB, 1))
+        model = helper.make_model(
+            graph, opset_imports=domains, ir_version=IR_VERSION, producer_name="itembank_embed"
+        )
+        self._path.write_bytes(model.SerializeToString(deterministic=True))
+        return files

@@ -1,0 +1,57 @@
+"""model.toml: what a model directory says about itself. Keys are documented in models/README.md."""
+
+import hashlib
+import json
+from pathlib import Path
+
+from export.spec import ModelSpec
+
+MANIFEST_VERSION = 1
+CHUNK = 1 << 20
+
+
+def sha256(path: Path) -> str:
+    """Hexadecimal digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def render(spec: ModelSpec, precision: str, files: list[Path]) -> str:
+    """The manifest of a text encoder whose graph is model.onnx."""
+    top = {
+        "manifest_version": MANIFEST_VERSION,
+        "name": spec.name,
+        "architecture": spec.architecture,
+        "source": spec.source,
+        "license": spec.license,
+        "precision": precision,
+        "dimensions": spec.dimensions,
+        "max_tokens": spec.max_tokens,
+        "pooling": spec.pooling,
+        "normalize": spec.normalize,
+        "matryoshka": spec.matryoshka,
+        # true for every precision written here: none quantises activations by batch
+        "batch_invariant": True,
+    }
+    tables = {
+        "prompts": spec.prompts,
+        "text": {"graph": "model.onnx", "tokenizer": "tokenizer.json"},
+        "files": {path.name: sha256(path) for path in files},
+    }
+    lines = [f"{key} = {_value(value)}" for key, value in top.items()]
+    for name, entries in tables.items():
+        lines += ["", f"[{name}]"]
+        lines += [f"{_key(key)} = {_value(value)}" for key, value in entries.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _value(value: str | int | bool | list[int]) -> str:
+    """A TOML value; JSON's strings, numbers and flat lists are spelled the same."""
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(key: str) -> str:
+    return key if key.isidentifier() else _value(key)
