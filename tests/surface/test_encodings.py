@@ -1,0 +1,45 @@
+"""Databases that are not UTF-8: the same text gives the same vector, and no text gives an error."""
+
+import psycopg
+import pytest
+from conftest import embed, fails
+from psycopg.conninfo import make_conninfo
+
+MODEL = "multilingual-e5-small"
+KOREAN = "이차방정식의 두 근의 합은?"
+CHARACTER_NOT_IN_REPERTOIRE = "22021"
+
+
+@pytest.fixture(params=["EUC_KR", "SQL_ASCII"])
+def elsewhere(url, request):
+    """A connection to a database in another encoding."""
+    name = f"encoding_{request.param.lower()}"
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        admin.execute(f"CREATE DATABASE {name} ENCODING '{request.param}' LOCALE 'C' TEMPLATE template0")
+        with psycopg.connect(make_conninfo(url, dbname=name), autocommit=True) as connection:
+            connection.execute("CREATE EXTENSION itembank_embed CASCADE")
+            connection.execute("SET client_encoding = 'UTF8'")
+            yield connection
+        admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def test_korean_text_gives_the_same_vector(elsewhere, sql):
+    assert embed(elsewhere, MODEL, KOREAN) == embed(sql, MODEL, KOREAN)
+
+
+def test_messages_come_in_the_clients_encoding(elsewhere):
+    error = fails(elsewhere, "22023", f"SELECT embed('{MODEL}', 'a', task => '검색')")
+    assert "검색" in error.diag.message_primary
+
+
+def test_bytes_that_are_no_text_are_refused(elsewhere):
+    encoding = elsewhere.execute("SHOW server_encoding").fetchone()[0]
+    if encoding != "SQL_ASCII":
+        pytest.skip("only SQL_ASCII stores them")
+    elsewhere.execute("SET client_encoding = 'SQL_ASCII'")
+    with pytest.raises(psycopg.Error) as caught:
+        elsewhere.execute(f"SELECT embed('{MODEL}', E'\\xff\\xfe')")
+    assert caught.value.sqlstate == CHARACTER_NOT_IN_REPERTOIRE
+    elsewhere.execute("SET client_encoding = 'UTF8'")
+    assert len(embed(elsewhere, MODEL, "alive")) == 384
