@@ -1,8 +1,9 @@
 """What a model is, apart from its weights: the facts that end up in model.toml."""
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import tomllib
 
 CATALOG = Path(__file__).resolve().parents[1] / "catalog.toml"
 

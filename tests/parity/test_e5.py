@@ -1,7 +1,7 @@
-"""multilingual-e5-small through SQL against Python `tokenizers` + `onnxruntime`, mask-aware mean, L2.
+"""multilingual-e5-small through SQL against Python `tokenizers` + `onnxruntime`.
 
-The reference shares the graph's token states with us, and nothing else: prompt, tokens, truncation,
-padding, pooling and normalising are its own.
+The reference shares the graph's token states with us, and nothing else: prompt, tokens,
+truncation, pooling (mask-aware mean) and normalising are its own.
 """
 
 import math

@@ -16,7 +16,9 @@ def elsewhere(url, request):
     name = f"encoding_{request.param.lower()}"
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-        admin.execute(f"CREATE DATABASE {name} ENCODING '{request.param}' LOCALE 'C' TEMPLATE template0")
+        admin.execute(
+            f"CREATE DATABASE {name} ENCODING '{request.param}' LOCALE 'C' TEMPLATE template0"
+        )
         with psycopg.connect(make_conninfo(url, dbname=name), autocommit=True) as connection:
             connection.execute("CREATE EXTENSION itembank_embed CASCADE")
             connection.execute("SET client_encoding = 'UTF8'")

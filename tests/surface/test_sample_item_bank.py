@@ -11,9 +11,10 @@ BANK = ROOT / "tests" / "data" / "item_bank"
 
 def copy(connection, table: str, file: Path) -> None:
     header = file.read_text().splitlines()[0]
-    with connection.cursor() as cursor, cursor.copy(
-        f"COPY {table} ({header}) FROM STDIN (FORMAT csv, HEADER)"
-    ) as target:
+    with (
+        connection.cursor() as cursor,
+        cursor.copy(f"COPY {table} ({header}) FROM STDIN (FORMAT csv, HEADER)") as target,
+    ):
         target.write(file.read_bytes())
 
 
@@ -36,7 +37,8 @@ def bank(url):
 
 
 NEAREST = """
-    SELECT q.query_id, found.id, row_number() OVER (PARTITION BY q.query_id ORDER BY distance) AS rank
+    SELECT q.query_id, found.id,
+           row_number() OVER (PARTITION BY q.query_id ORDER BY distance) AS rank
     FROM queries q,
     LATERAL (SELECT id, embedding <=> embed('multilingual-e5-small', q.query_text, task => 'query')
                         AS distance

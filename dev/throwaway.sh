@@ -1,0 +1,29 @@
+# A cluster that lives as long as the script that sources this: .dev/test/NAME, made anew at each start and stopped
+# at the end however the script ends. Never the developer's server. After dev/cluster.sh.
+# shellcheck shell=bash disable=SC2034
+
+TEST_DIR=$DEV_DIR/test
+
+# throwaway_start NAME: sets CLUSTER, and exports what the Python tests and benches know it by
+throwaway_start() {
+    CLUSTER=$TEST_DIR/$1
+    cluster_stop "$CLUSTER" # left behind by a run that was killed
+    rm -rf "$CLUSTER"
+    cluster_create "$CLUSTER"
+    trap 'cluster_stop "$CLUSTER"' EXIT
+    cluster_start "$CLUSTER" <<<'fsync = off'
+    in_cluster postgres -c 'CREATE DATABASE itembank'
+    export ITEMBANK_TEST_URL ITEMBANK_TEST_PGBIN=$PGBIN ITEMBANK_TEST_DATA=$CLUSTER/data
+    export ITEMBANK_TEST_LOG=$CLUSTER/server.log ITEMBANK_SERVER_USER=$SERVER_USER
+    # Copied, since the server's user may not be able to read the project's folder.
+    cp -R "$ROOT/tests/fixtures/models" "$CLUSTER/fixtures"
+    export ITEMBANK_MODELS=$MODELS ITEMBANK_FIXTURES=$CLUSTER/fixtures ITEMBANK_ORT
+    ITEMBANK_TEST_URL=$(cluster_url "$CLUSTER" itembank)
+    ITEMBANK_ORT=$(onnxruntime_library)
+}
+
+# in_cluster DATABASE PSQL-ARGUMENT…
+in_cluster() {
+    PGOPTIONS='-c client_min_messages=warning' \
+        "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$(cluster_url "$CLUSTER" "$1")" "${@:2}"
+}
