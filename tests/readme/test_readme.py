@@ -1,0 +1,52 @@
+"""Runs every SQL example of the READMEs in psql, in order, and compares what they print."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+from conftest import ROOT, setting
+from psycopg.conninfo import make_conninfo
+
+BLOCKS = re.compile(r"^```sql\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def database(url):
+    """The URL of an empty database."""
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("DROP DATABASE IF EXISTS readme WITH (FORCE)")
+        admin.execute("CREATE DATABASE readme")
+        yield make_conninfo(url, dbname="readme")
+        admin.execute("DROP DATABASE readme WITH (FORCE)")
+
+
+def psql(database: str, script: str) -> str:
+    program = Path(setting("ITEMBANK_TEST_PGBIN")) / "psql"
+    command = [program, "-X", "-q", "-v", "ON_ERROR_STOP=1", "-P", "pager=off", database]
+    done = subprocess.run(command, input=script, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def examples(name: str) -> list[tuple[str, str | None]]:
+    """(SQL, output or None) in order; the opening example of README.md needs the table of the next."""
+    found = [(m[1], m[2]) for m in BLOCKS.finditer((ROOT / name).read_text())]
+    return found[1:] + found[:1] if name == "README.md" else found
+
+
+def lines(text: str) -> list[str]:
+    return [line.rstrip() for line in text.strip("\n").splitlines()]
+
+
+@pytest.mark.parametrize("name", ["README.md", "README.ko.md"])
+def test_examples(database, name):
+    found = examples(name)
+    assert len(found) >= (6 if name == "README.md" else 1)
+    marker = "-- next example --"
+    script = f"\n\\echo '{marker}'\n".join(sql for sql, _ in found)
+    outputs = psql(database, script).split(marker + "\n")
+    for (sql, expected), output in zip(found, outputs, strict=True):
+        if expected is not None:
+            assert lines(output) == lines(expected), sql
