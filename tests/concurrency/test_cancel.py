@@ -1,6 +1,5 @@
 """Cancel, timeouts and termination while models load and run."""
 
-import os
 import random
 import threading
 import time
@@ -38,7 +37,8 @@ def test_a_timeout_ends_a_running_batch_soon(sql):
         overruns.append(until_free(sql, BATCH, (LONG,), QUERY_CANCELED) - timeout / 1000)
         sql.execute("SET statement_timeout = 0")
     print("overrun, s:", [round(o, 4) for o in overruns])
-    assert sorted(overruns)[len(overruns) // 2] < 0.1
+    # Half a second for the worst of five: another program may have both cores for a moment.
+    assert sorted(overruns)[len(overruns) // 2] < 0.1 and max(overruns) < 0.5
     assert sql.execute(f"SELECT vector_dims(embed('{MODEL}', 'still there'))").fetchone() == (384,)
 
 
@@ -61,21 +61,19 @@ def test_a_cancel_ends_a_running_batch_soon(sql, url):
         waits.append(time.monotonic() - asked[0] if asked else 0)
         thread.join()
     print("cancel to free, s:", [round(w, 4) for w in waits])
-    assert sorted(waits)[len(waits) // 2] < 0.1
+    assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < 0.5
 
 
-@pytest.mark.parametrize("timeout", [10, 60, 150, 400])
-def test_a_timeout_ends_a_load_within_a_second(url, timeout):
+@pytest.mark.parametrize("timeout", [10, 60, 150, 250])
+def test_a_timeout_ends_a_load_soon(url, timeout):
+    """A load takes about a second, so each of these falls into it; the next call loads anew."""
     with psycopg.connect(url, autocommit=True) as fresh:
         fresh.execute("LOAD 'itembank_embed'")
         fresh.execute(f"SET statement_timeout = {timeout}")
-        try:
-            start = time.monotonic()
-            fresh.execute(f"SELECT embed('{MODEL}', 'a')")
-        except psycopg.errors.QueryCanceled:
-            overrun = time.monotonic() - start - timeout / 1000
-            print("overrun, s:", round(overrun, 4))
-            assert overrun < 1
+        seconds = until_free(fresh, f"SELECT embed('{MODEL}', 'a')", (), QUERY_CANCELED)
+        overrun = seconds - timeout / 1000
+        print("overrun, s:", round(overrun, 4))
+        assert overrun < 0.3
         fresh.execute("SET statement_timeout = 0")
         warm(fresh)
 
@@ -98,7 +96,6 @@ def threads_of(pid):
     return [(t / "status").read_text() for t in tasks.iterdir()] if tasks.exists() else []
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root may look into the server's processes")
 def test_postgres_signals_reach_the_main_thread_alone(sql):
     """SIGUSR1, SIGALRM, SIGINT, SIGTERM, SIGHUP are blocked in every thread but the main one."""
     warm(sql)

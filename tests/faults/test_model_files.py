@@ -79,6 +79,8 @@ def test_a_tokenizer_that_is_not_json(with_models, models):
     assert "tokenizer" in error.diag.message_primary
 
 
+ZEROS = "0" * 64
+
 MANIFESTS = {
     "unknown key": ("pooling =", "pooling_mode = 1\npooling =", "pooling_mode"),
     "no dimensions": ("dimensions = 32\n", "", "dimensions"),
@@ -88,8 +90,10 @@ MANIFESTS = {
     "other size": ("dimensions = 32", "dimensions = 48", "dimensions"),
     "not TOML": ("pooling =", "pooling ==", "not valid"),
     "other name": ('name = "tiny-bert"', 'name = "large-bert"', "large-bert"),
-    "escape": ('graph = "model.onnx"', 'graph = "../tiny-cls/model.onnx"', "no checksum"),
-    "NUL": ('graph = "model.onnx"', 'graph = "model\\u0000.onnx"', "no checksum"),
+    "unlisted file": ('graph = "model.onnx"', 'graph = "other.onnx"', "no checksum"),
+    "escape": ("[files]", f'[files]\n"../tiny-cls/model.onnx" = "{ZEROS}"', "outside"),
+    "absolute": ("[files]", f'[files]\n"/etc/passwd" = "{ZEROS}"', "outside"),
+    "NUL": ("[files]", f'[files]\n"model\\u0000.onnx" = "{ZEROS}"', "outside"),
 }
 
 
@@ -127,15 +131,25 @@ def test_links_that_leave_the_model_path(with_models, models):
     fails(with_models, CONFIG_FILE_ERROR, "SELECT embed('linked', 'a')")
 
 
+def drop_from_manifest(models, file):
+    manifest = models / MODEL / "model.toml"
+    kept = [line for line in manifest.read_text().splitlines() if not line.startswith(f'"{file}"')]
+    manifest.write_text("\n".join(kept))
+
+
 def test_external_data_outside_of_the_directory_is_not_read(with_models, models):
-    """A graph that names its weights by a path that leaves the directory, checksum and all."""
+    """A graph that names its weights by a path that leaves the directory, though they are right."""
     import onnx
+
+    (models / "elsewhere").mkdir()
+    shutil.move(models / MODEL / "model.onnx.data", models / "elsewhere" / "weights")
+    drop_from_manifest(models, "model.onnx.data")
 
     graph = onnx.load(models / MODEL / "model.onnx", load_external_data=False)
     for tensor in graph.graph.initializer:
         for entry in tensor.external_data:
             if entry.key == "location":
-                entry.value = "../tiny-cls/model.onnx.data"
+                entry.value = "../elsewhere/weights"
     onnx.save(graph, models / MODEL / "model.onnx")
     sign(models, "model.onnx")
     fails(with_models, CONFIG_FILE_ERROR, EMBED)

@@ -1,4 +1,4 @@
-"""The sample item bank, embedded as the demo does it: the right items come first."""
+"""The sample item bank: the right items come first, and the index is used."""
 
 from pathlib import Path
 
@@ -71,3 +71,16 @@ def test_near_duplicates_are_nearest(bank):
         WHERE q.id IN (SELECT query_id FROM judgements WHERE relevance = 3)""").fetchone()
     print(f"nearest item is of the same template: {hit} of {total}")
     assert hit >= 0.7 * total
+
+
+def test_the_planner_takes_the_index_by_itself(bank):
+    """On a bank of 3,204 rows with a filter; on 534 rows a scan is cheaper, and it knows."""
+    bank.execute("""
+        CREATE TABLE large AS SELECT id || '-' || n AS id, subject, embedding::vector(384)
+            FROM items, generate_series(1, 6) AS n;
+        CREATE INDEX large_hnsw ON large USING hnsw (embedding vector_cosine_ops);
+        ANALYZE large""")
+    plan = bank.execute("""EXPLAIN SELECT id FROM large WHERE subject = '수학'
+        ORDER BY embedding <=> embed('multilingual-e5-small', '두 근의 합', task => 'query')
+        LIMIT 10""").fetchall()
+    assert any("Index Scan using large_hnsw" in line for (line,) in plan), plan
