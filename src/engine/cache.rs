@@ -1,7 +1,7 @@
 //! This backend's most recently embedded rows, up to `itembank_embed.cache_size`.
 //!
-//! Keys hold the whole text, so two texts never share a vector; the model's fingerprint is part of a
-//! key, so a changed model never serves an old vector.
+//! Keys hold the whole text, so two texts never share a vector; the number of the model's load is
+//! part of a key, so a changed model, device or setting never serves an old vector.
 
 use crate::postgres::settings;
 use lru::LruCache;
@@ -35,7 +35,7 @@ impl Key {
 }
 
 struct Cache {
-    entries: LruCache<(String, Key), Vec<f32>>,
+    entries: LruCache<(u64, Key), Vec<f32>>,
     bytes: usize,
 }
 
@@ -46,23 +46,30 @@ thread_local! {
 }
 
 /// The vector of a recent row.
-pub fn get(fingerprint: &str, key: &Key) -> Option<Vec<f32>> {
-    CACHE
-        .with_borrow_mut(|cache| cache.entries.get(&(fingerprint.to_owned(), key.clone())).cloned())
+pub fn get(load: u64, key: &Key) -> Option<Vec<f32>> {
+    CACHE.with_borrow_mut(|cache| {
+        cache.shrink_to(settings::cache_bytes());
+        cache.entries.get(&(load, key.clone())).cloned()
+    })
 }
 
 /// Remembers a row, and forgets the oldest ones that no longer fit.
-pub fn put(fingerprint: &str, key: Key, vector: &[f32]) {
-    let limit = settings::cache_bytes();
-    CACHE.with_borrow_mut(|cache| cache.put((fingerprint.to_owned(), key), vector.to_vec(), limit));
+pub fn put(load: u64, key: Key, vector: &[f32]) {
+    CACHE.with_borrow_mut(|cache| {
+        cache.put((load, key), vector.to_vec());
+        cache.shrink_to(settings::cache_bytes());
+    });
 }
 
 impl Cache {
-    fn put(&mut self, key: (String, Key), vector: Vec<f32>, limit: usize) {
+    fn put(&mut self, key: (u64, Key), vector: Vec<f32>) {
         self.bytes += size(&key, &vector);
         if let Some((old_key, old)) = self.entries.push(key, vector) {
             self.bytes -= size(&old_key, &old);
         }
+    }
+
+    fn shrink_to(&mut self, limit: usize) {
         while self.bytes > limit {
             let Some((key, vector)) = self.entries.pop_lru() else { break };
             self.bytes -= size(&key, &vector);
@@ -71,8 +78,8 @@ impl Cache {
 }
 
 /// Heap bytes of an entry, with a round sum for the map's own links.
-fn size((fingerprint, key): &(String, Key), vector: &[f32]) -> usize {
+fn size((_, key): &(u64, Key), vector: &[f32]) -> usize {
     const LINKS: usize = 256;
     let instruction = key.instruction.as_ref().map_or(0, String::len);
-    LINKS + fingerprint.len() + key.model.len() + instruction + key.text.len() + size_of_val(vector)
+    LINKS + key.model.len() + instruction + key.text.len() + size_of_val(vector)
 }

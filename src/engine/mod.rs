@@ -4,6 +4,8 @@
 mod backend;
 mod cache;
 
+use crate::postgres::settings;
+use inference::Options;
 use protocol::{
     CountTokens, Embed, Embeddings, Fault, FaultCode, ModelStatus, Reply, Request, TokenCount,
 };
@@ -11,28 +13,31 @@ use protocol::{
 /// Embeds rows; a row alone is looked up among this backend's recent ones first.
 ///
 /// `SELECT 1 - (e <=> embed(…)) … ORDER BY e <=> embed(…)` calls with the same text twice or more.
-pub fn embed(request: Embed) -> Result<Embeddings, Fault> {
+pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+    let options = settings::options()?;
     let key = match request.inputs.as_slice() {
         [input] => cache::Key::of(&request, input),
         _ => None,
     };
-    let Some(key) = key else { return run_embed(request) };
-    let known = backend::fingerprint(&request.model)?;
-    if let Some(fingerprint) = known
-        && let Some(vector) = cache::get(&fingerprint, &key)
+    let Some(key) = key else { return run_embed(request, options).map(|reply| reply.vectors) };
+    if let Some(load) = backend::load_number(&request.model, &options)
+        && let Some(vector) = cache::get(load, &key)
     {
-        return Ok(Embeddings { vectors: vec![Some(vector)], fingerprint });
+        return Ok(vec![Some(vector)]);
     }
-    let reply = run_embed(request)?;
-    if let [Some(vector)] = reply.vectors.as_slice() {
-        cache::put(&reply.fingerprint, key, vector);
+    let model = request.model.clone();
+    let reply = run_embed(request, options.clone())?;
+    if let [Some(vector)] = reply.vectors.as_slice()
+        && let Some(load) = backend::load_number(&model, &options)
+    {
+        cache::put(load, key, vector);
     }
-    Ok(reply)
+    Ok(reply.vectors)
 }
 
 /// Counts the tokens of one text.
 pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
-    match backend::ask(Request::CountTokens(request))? {
+    match backend::ask(Request::CountTokens(request), settings::options()?)? {
         Reply::TokenCount(count) => Ok(count),
         other => Err(mismatch(&other)),
     }
@@ -40,14 +45,14 @@ pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
 
 /// Lists the installed models.
 pub fn models() -> Result<Vec<ModelStatus>, Fault> {
-    match backend::ask(Request::Models)? {
+    match backend::ask(Request::Models, settings::options()?)? {
         Reply::Models(models) => Ok(models),
         other => Err(mismatch(&other)),
     }
 }
 
-fn run_embed(request: Embed) -> Result<Embeddings, Fault> {
-    match backend::ask(Request::Embed(request))? {
+fn run_embed(request: Embed, options: Options) -> Result<Embeddings, Fault> {
+    match backend::ask(Request::Embed(request), options)? {
         Reply::Embeddings(embeddings) => Ok(embeddings),
         other => Err(mismatch(&other)),
     }

@@ -73,7 +73,7 @@ fn embed_rows(
     if request.inputs.iter().all(Input::is_null) {
         return Ok(vec![None; request.inputs.len()]);
     }
-    engine::embed(request).map(|reply| reply.vectors)
+    engine::embed(request)
 }
 
 fn positive(dimensions: i32) -> Result<usize, Fault> {

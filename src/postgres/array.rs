@@ -6,6 +6,9 @@ use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::{FromDatum, pg_sys};
 use protocol::{Fault, FaultCode};
 
+/// Elements that are taken from one array: they are copied, and most of a million NULLs is overhead.
+const MAX_ELEMENTS: i32 = 1_000_000;
+
 /// A `text[]`; elements may be NULL.
 pub struct TextArray(pub Vec<Option<String>>);
 
@@ -44,6 +47,10 @@ unsafe fn elements<T: FromDatum>(arg: Arg<'_, '_>, element_type: pg_sys::Oid) ->
         if (*array).ndim > 1 {
             return raise(multidimensional((*array).ndim));
         }
+        let total = pg_sys::ArrayGetNItems((*array).ndim, dimensions_of(array));
+        if total > MAX_ELEMENTS {
+            return raise(too_many(total));
+        }
         let (mut datums, mut nulls) = (std::ptr::null_mut(), std::ptr::null_mut());
         let mut count = 0;
         let align = pg_sys::TYPALIGN_INT as std::ffi::c_char;
@@ -61,6 +68,18 @@ unsafe fn elements<T: FromDatum>(arg: Arg<'_, '_>, element_type: pg_sys::Oid) ->
         let values = (0..count).map(|i| T::from_datum(*datums.add(i), *nulls.add(i)));
         values.collect()
     }
+}
+
+/// Where the lengths of an array's dimensions are: right behind its header (ARR_DIMS).
+fn dimensions_of(array: *const pg_sys::ArrayType) -> *const i32 {
+    // Only computes an address; the caller has checked that an array is there.
+    array.wrapping_add(1).cast()
+}
+
+fn too_many(elements: i32) -> Fault {
+    Fault::new(FaultCode::LimitExceeded, "too many elements in one array")
+        .detail(format!("It has {elements}; at most {MAX_ELEMENTS} are taken."))
+        .hint("Embed in several calls; a few thousand rows a call are as fast.")
 }
 
 /// A Datum as it came, still to be read.

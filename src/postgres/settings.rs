@@ -2,14 +2,16 @@
 //!
 //! All belong to the superuser: they name files that the server opens and bound what it spends.
 
-use crate::postgres::error::report;
+use crate::postgres::text;
 use inference::{Checksums, Device, Options};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
+use pgrx::pg_sys::panic::ErrorReport;
 use pgrx::prelude::*;
 use protocol::{Fault, FaultCode};
 use std::ffi::{CStr, CString, c_char, c_void};
 use std::path::PathBuf;
+use std::sync::LazyLock;
 
 /// In `model_path`: the server's directory for shared files of extensions.
 const SHAREDIR: &str = "$sharedir";
@@ -23,9 +25,14 @@ static ONNXRUNTIME_PATH: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"libonnxruntime.so"));
 static DEVICE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"auto"));
 static INTRA_OP_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
-static MAX_INPUT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(1024 * 1024);
+static MAX_INPUT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MAX_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4096);
+
+/// Looked up once: a quota that changes later must not load every model again.
+static DEFAULT_THREADS: LazyLock<usize> = LazyLock::new(|| {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_DEFAULT_THREADS))
+});
 
 /// Defines all settings; called from `_PG_init`.
 pub fn define() {
@@ -46,7 +53,8 @@ pub fn define() {
     int(
         c"itembank_embed.max_input_bytes",
         c"Longest input text.",
-        c"A longer one is an error, before anything is computed.",
+        c"A longer one is an error, before anything is computed. One text's tokens are counted in one go, \
+          about 0.3 s a megabyte, which a cancel has to wait for.",
         &MAX_INPUT_BYTES,
         1,
         256 * 1024 * 1024,
@@ -142,7 +150,7 @@ pub fn options() -> Result<Options, Fault> {
         model_path: model_path(&string(&MODEL_PATH, "model_path")?),
         runtime: PathBuf::from(string(&ONNXRUNTIME_PATH, "onnxruntime_path")?),
         device: string(&DEVICE, "device")?.parse()?,
-        intra_op_threads: positive(&INTRA_OP_THREADS).unwrap_or_else(default_threads),
+        intra_op_threads: positive(&INTRA_OP_THREADS).unwrap_or(*DEFAULT_THREADS),
         max_input_bytes: positive(&MAX_INPUT_BYTES).unwrap_or(1),
         max_batch_tokens: positive(&MAX_BATCH_TOKENS),
         checksums: Checksums::new(Some(data_directory().join("itembank_embed/checksums"))),
@@ -157,8 +165,9 @@ pub fn cache_bytes() -> usize {
 /// Writes messages of ONNX Runtime to the server's log, and only there: they may name files.
 pub fn log_to_server(messages: Vec<String>) {
     for message in messages {
-        let fault = Fault::new(FaultCode::Internal, format!("onnxruntime: {message}"));
-        report(fault).report(PgLogLevel::LOG_SERVER_ONLY);
+        let message = text::to_server(&format!("onnxruntime: {message}"));
+        ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "")
+            .report(PgLogLevel::LOG_SERVER_ONLY);
     }
 }
 
@@ -174,10 +183,6 @@ fn string(setting: &GucSetting<Option<CString>>, name: &str) -> Result<String, F
             .detail("Paths and names are read as UTF-8.")
             .hint("Set it again.")
     })
-}
-
-fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_DEFAULT_THREADS))
 }
 
 fn share_directory() -> String {

@@ -6,9 +6,10 @@
 
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
-use pgrx::prelude::*;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use std::ffi::CStr;
+
+const UTF8: i32 = pg_sys::pg_enc::PG_UTF8 as i32;
 
 /// A `text` argument or result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,10 +70,8 @@ impl IntoDatum for Text {
 unsafe impl<'fcx> ArgAbi<'fcx> for Text {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: as above.
-        match unsafe { arg.unbox_arg_using_from_datum() } {
-            Some(text) => text,
-            None => error!("unexpected null text argument"),
-        }
+        // A null never comes here: the argument is either strict or an Option.
+        unsafe { arg.unbox_arg_using_from_datum() }.unwrap_or(Self(String::new()))
     }
 }
 
@@ -94,13 +93,13 @@ fn from_server(bytes: &[u8]) -> String {
     if bytes.is_empty() {
         return String::new();
     }
-    let Ok(length) = i32::try_from(bytes.len()) else { error!("text value is too long") };
+    // A varlena has less than 1 GB.
+    let length = i32::try_from(bytes.len()).unwrap_or(i32::MAX);
     // SAFETY: the pointer and the length are those of a live slice. The result is the input
     // itself or a palloc'd, NUL-terminated string.
     unsafe {
         let start = bytes.as_ptr().cast::<std::ffi::c_char>();
-        let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
-        let converted = pg_sys::pg_server_to_any(start, length, utf8);
+        let converted = pg_sys::pg_server_to_any(start, length, UTF8);
         let unchanged = std::ptr::eq(converted, start);
         let converted = match unchanged {
             true => bytes,
@@ -114,23 +113,49 @@ fn from_server(bytes: &[u8]) -> String {
     }
 }
 
-/// UTF-8 text in the database's encoding; what that cannot hold is Postgres' error 22P05.
+/// UTF-8 text in the database's encoding, with `?` for each character that it lacks: a message is
+/// worth more than its last character.
+///
+/// The result is only copied into Datums and messages; where the encoding is not UTF-8 it is no valid
+/// `str`, and nothing that relies on that may be called on it.
 pub fn to_server(text: &str) -> String {
-    // SAFETY: as in `from_server`. The result is only copied by callers into Datums and messages;
-    // where the encoding is not UTF-8, no str method that relies on UTF-8 is called on it.
+    // SAFETY: reads a variable that is fixed when the session starts.
+    let encoding = unsafe { pg_sys::GetDatabaseEncoding() };
+    if text.is_ascii() || encoding == UTF8 || encoding == pg_sys::pg_enc::PG_SQL_ASCII as i32 {
+        return text.to_owned();
+    }
+    // SAFETY: looks up the catalog inside a transaction, as every function call is.
+    let convert = unsafe { pg_sys::FindDefaultConversionProc(UTF8, encoding) };
+    let characters = text.chars().map(|character| converted(character, convert, encoding));
+    let bytes: Vec<u8> = characters.flatten().collect();
+    // SAFETY: see above.
+    unsafe { String::from_utf8_unchecked(bytes) }
+}
+
+/// One character in the encoding `to`.
+fn converted(character: char, convert: pg_sys::Oid, to: i32) -> Vec<u8> {
+    const LONGEST: usize = 16; // no encoding of Postgres takes more than four bytes
+    let mut source = [0; 4];
+    let source = character.encode_utf8(&mut source).as_bytes();
+    let mut target = [0u8; LONGEST];
+    if convert == pg_sys::InvalidOid || character.is_ascii() {
+        return if character.is_ascii() { source.to_vec() } else { vec![b'?'] };
+    }
+    // SAFETY: both buffers are live for the call, with their lengths; a failed conversion gives 0.
     unsafe {
-        if pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 {
-            return text.to_owned();
+        let done = pg_sys::pg_do_encoding_conversion_buf(
+            convert,
+            UTF8,
+            to,
+            source.as_ptr().cast_mut().cast(),
+            source.len() as i32,
+            target.as_mut_ptr().cast(),
+            LONGEST as i32,
+            true,
+        );
+        match done {
+            0 => vec![b'?'],
+            _ => CStr::from_ptr(target.as_ptr().cast()).to_bytes().to_vec(),
         }
-        let Ok(length) = i32::try_from(text.len()) else { error!("text value is too long") };
-        let start = text.as_ptr().cast::<std::ffi::c_char>();
-        let utf8 = pg_sys::pg_enc::PG_UTF8 as i32;
-        let converted = pg_sys::pg_any_to_server(start, length, utf8);
-        if std::ptr::eq(converted, start) {
-            return text.to_owned();
-        }
-        let bytes = CStr::from_ptr(converted).to_bytes().to_vec();
-        pg_sys::pfree(converted.cast());
-        String::from_utf8_unchecked(bytes)
     }
 }

@@ -4,10 +4,11 @@
 //! float4 elements. The type's Oid is never looked up by name, since a search path may be empty: it
 //! comes from the declaration of the function that returns it.
 
+use crate::postgres::error::raise;
 use pgrx::callconv::{BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::pg_sys;
-use pgrx::prelude::*;
+use protocol::{Fault, FaultCode};
 
 /// pgvector's limit.
 const MAX_DIMENSIONS: usize = 16_000;
@@ -35,7 +36,9 @@ unsafe impl BoxRet for VectorArray {
         for vector in &self.0 {
             datums.push(vector.as_ref().map_or(pg_sys::Datum::null(), |v| datum(v)));
         }
-        let Ok(mut count) = i32::try_from(datums.len()) else { error!("too many vectors") };
+        let Ok(mut count) = i32::try_from(datums.len()) else {
+            return raise(bad_size(datums.len()));
+        };
         // SAFETY: fcinfo is that of the running call, so flinfo is set; the arrays outlive the
         // call that copies them, and lengths match.
         unsafe {
@@ -72,7 +75,7 @@ fn datum(elements: &[f32]) -> pg_sys::Datum {
     const HEADER: usize = 8;
     let dimensions = elements.len();
     if !(1..=MAX_DIMENSIONS).contains(&dimensions) {
-        error!("vector must have 1 to {MAX_DIMENSIONS} dimensions, got {dimensions}");
+        return raise(bad_size(dimensions));
     }
     let size = HEADER + size_of_val(elements);
     // SAFETY: `size` bytes are allocated, zeroed and maximally aligned; header, dimensions and
@@ -84,4 +87,10 @@ fn datum(elements: &[f32]) -> pg_sys::Datum {
         start.add(HEADER).cast::<f32>().copy_from_nonoverlapping(elements.as_ptr(), dimensions);
         pg_sys::Datum::from(start)
     }
+}
+
+fn bad_size(size: usize) -> Fault {
+    Fault::new(FaultCode::Internal, "a vector or an array of vectors has an impossible size")
+        .detail(format!("Its size is {size}; a vector has 1 to {MAX_DIMENSIONS} dimensions."))
+        .hint("This is a bug; please report it.")
 }

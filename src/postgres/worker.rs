@@ -134,6 +134,7 @@ fn start() -> std::io::Result<Worker> {
     let done = Arc::new(event_descriptor()?);
     let (jobs, queue) = mpsc::channel::<Job>();
     let signal = Arc::clone(&done);
+    without_telemetry();
     let _blocked = SignalsBlocked::new();
     let thread = std::thread::Builder::new().name("itembank_embed".into()).spawn(move || {
         for job in queue {
@@ -146,6 +147,13 @@ fn start() -> std::io::Result<Worker> {
     Ok(Worker { jobs, thread, done, cancel: None })
 }
 
+/// ONNX Runtime 1.32 starts to collect usage data when its library is opened, whatever it is told
+/// later; a database must not even prepare to send any.
+fn without_telemetry() {
+    // SAFETY: no thread of ours exists yet, and Postgres' backends have none.
+    unsafe { std::env::set_var("ORT_DISABLE_TELEMETRY", "1") };
+}
+
 /// The process must not exit while a model runs: its threads would use what exit tears down.
 #[pg_guard]
 unsafe extern "C-unwind" fn at_exit(_code: i32, _arg: pg_sys::Datum) {
@@ -156,6 +164,7 @@ unsafe extern "C-unwind" fn at_exit(_code: i32, _arg: pg_sys::Datum) {
     }
     drop(jobs);
     let _ = thread.join();
+    inference::join_loading();
 }
 
 fn event_descriptor() -> std::io::Result<OwnedFd> {
@@ -182,12 +191,16 @@ fn drain(done: &OwnedFd) {
 }
 
 /// Blocks every signal of this thread but those of its own faults, until dropped.
+///
+/// The one exception that Postgres handles, SIGFPE, is blocked too.
 struct SignalsBlocked(libc::sigset_t);
 
 impl SignalsBlocked {
     fn new() -> Self {
-        const OF_FAULTS: [i32; 6] =
-            [libc::SIGSEGV, libc::SIGBUS, libc::SIGFPE, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP];
+        // Not SIGFPE: Postgres has a handler for it, which must never run here. Blocked, a division
+        // that traps ends the process, as a fault of this thread should.
+        const OF_FAULTS: [i32; 5] =
+            [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP];
         let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
         // SAFETY: sigfillset and pthread_sigmask fill the sets that they are given.
         unsafe {

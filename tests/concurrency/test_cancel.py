@@ -108,6 +108,18 @@ def test_postgres_signals_reach_the_main_thread_alone(sql):
             assert blocked >> (signal - 1) & 1, status
 
 
+def test_stopped_loads_do_not_pile_up(url):
+    """Each leaves its load behind; there is never more than one, and the last is made use of."""
+    with psycopg.connect(url, autocommit=True) as fresh:
+        fresh.execute("LOAD 'itembank_embed'")
+        fresh.execute("SET statement_timeout = 15")
+        for _ in range(25):
+            until_free(fresh, f"SELECT count_tokens('{MODEL}', 'a')", (), QUERY_CANCELED)
+            assert len(threads_of(fresh.info.backend_pid)) <= 3
+        fresh.execute("SET statement_timeout = 0")
+        warm(fresh)
+
+
 def backends(connection):
     """Process ids of the client backends other than this one."""
     rows = connection.execute(

@@ -152,7 +152,8 @@ def test_external_data_outside_of_the_directory_is_not_read(with_models, models)
                 entry.value = "../elsewhere/weights"
     onnx.save(graph, models / MODEL / "model.onnx")
     sign(models, "model.onnx")
-    fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert str(models) not in str(error) and str(models.parent) not in str(error)
 
 
 def test_a_model_that_is_replaced_is_noticed(with_models, models):
@@ -177,3 +178,46 @@ def test_directories_that_are_no_models_are_listed_with_their_problem(with_model
     for name in ("notes", "half", "renamed"):
         assert rows[name], name
         fails(with_models, CONFIG_FILE_ERROR, "SELECT embed(%s, 'a')", (name,))
+
+
+def test_a_file_beside_the_graph_without_a_checksum(with_models, models):
+    (models / MODEL / "weights.bin").write_bytes(b"x")
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert "weights.bin" in error.diag.message_primary
+    (models / MODEL / "weights.bin").unlink()
+    assert with_models.execute(EMBED).fetchone()
+
+
+def test_a_graph_with_other_inputs(with_models, models):
+    import onnx
+
+    path = models / MODEL / "model.onnx"
+    graph = onnx.load(path, load_external_data=False)
+    extra = onnx.helper.make_tensor_value_info("task_id", onnx.TensorProto.INT64, [1])
+    graph.graph.input.append(extra)
+    onnx.save(graph, path)
+    sign(models, "model.onnx")
+    error = fails(with_models, CONFIG_FILE_ERROR, EMBED)
+    assert "task_id" in error.diag.message_detail
+
+
+def test_a_derived_model_that_changes_is_noticed(with_models, models):
+    """Its description stays the same; the graph is another one, of another size."""
+    query = "SELECT embed('tiny-st', 'a')::text"
+    assert len(with_models.execute(query).fetchone()[0].split(",")) == 24
+    shutil.copy(FIXTURES / "tiny-st-cls/onnx/model.onnx", models / "new.onnx")
+    (models / "new.onnx").rename(models / "tiny-st" / "onnx" / "model.onnx")
+    fails(with_models, CONFIG_FILE_ERROR, query)
+
+
+def test_a_text_without_any_token(with_models, models):
+    """No special tokens, no prompt, no text: there is nothing that a model could read."""
+    import json
+
+    path = models / "tiny-st" / "tokenizer.json"
+    tokenizer = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**tokenizer, "post_processor": None}), encoding="utf-8")
+    (models / "tiny-st" / "config_sentence_transformers.json").unlink()
+    fails(with_models, "22023", "SELECT embed('tiny-st', '')")
+    fails(with_models, "22023", "SELECT embed('tiny-st', ARRAY['a', ''])")
+    assert with_models.execute("SELECT embed('tiny-st', 'a')").fetchone()

@@ -46,8 +46,13 @@ SELECT embed('tiny-bert', '가나다라');
 \echo :SQLSTATE
 SELECT embed('tiny-bert', ARRAY['a', '가나다라']);
 \echo :SQLSTATE
+SELECT count_tokens('tiny-bert', '가나다라');
+\echo :SQLSTATE
 SELECT vector_dims(embed('tiny-bert', '가나다'));
 RESET itembank_embed.max_input_bytes;
+
+SELECT embed('tiny-bert', array_fill(NULL::text, ARRAY[1000001]));
+\echo :SQLSTATE
 
 -- Text that is no text never gets in.
 SELECT embed('tiny-bert', E'a\000b');

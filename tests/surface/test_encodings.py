@@ -42,3 +42,10 @@ def test_bytes_that_are_no_text_are_refused(url):
         assert caught.value.sqlstate == CHARACTER_NOT_IN_REPERTOIRE
         elsewhere.execute("SET client_encoding = 'UTF8'")
         assert len(embed(elsewhere, MODEL, "alive")) == 384
+
+
+def test_messages_survive_an_encoding_that_lacks_their_characters(url):
+    with database(url, "LATIN1") as elsewhere:
+        fails(elsewhere, "42704", "SELECT embed('no-such-model', 'é')")
+        assert elsewhere.execute("SELECT count(*) FROM models()").fetchone()[0] >= 2
+        assert len(embed(elsewhere, MODEL, "été")) == 384

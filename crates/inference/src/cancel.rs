@@ -3,17 +3,11 @@
 //! Work checks the token between steps; for the length of one long step it lends the token a way
 //! to interrupt that step (ONNX Runtime's `terminate`), so that a stop is heard inside it too.
 
-use protocol::{Fault, FaultCode};
+use protocol::Fault;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
-use std::thread;
-use std::time::Duration;
 
 type Interrupt = Box<dyn Fn() + Send>;
-
-/// How soon a stop is heard while a step runs apart.
-const LISTEN: Duration = Duration::from_millis(5);
 
 /// Set once, heard everywhere.
 #[derive(Default)]
@@ -54,36 +48,6 @@ impl Cancel {
         result
     }
 
-    /// Runs a step that cannot be interrupted on a thread of its own; a stop leaves it behind there.
-    ///
-    /// For steps that only compute in memory: one left behind ends by itself, and its result is dropped.
-    pub fn apart<T: Send + 'static>(
-        &self,
-        step: impl FnOnce() -> Result<T, Fault> + Send + 'static,
-    ) -> Result<T, Fault> {
-        let (reply, result) = mpsc::sync_channel(1);
-        let thread = thread::Builder::new().name("itembank_load".into());
-        // Nobody listens any more where the caller was stopped.
-        let spawned = thread.spawn(move || drop(reply.send(step())));
-        spawned.map_err(|error| {
-            Fault::new(FaultCode::InsufficientResources, "a thread cannot be started")
-                .detail(format!("{error}."))
-                .hint("Check the limits on processes and memory of the server's user.")
-        })?;
-        loop {
-            self.check()?;
-            match result.recv_timeout(LISTEN) {
-                Ok(outcome) => return outcome,
-                Err(RecvTimeoutError::Timeout) => {}
-                Err(RecvTimeoutError::Disconnected) => {
-                    return Err(Fault::new(FaultCode::Internal, "a loading step panicked")
-                        .detail("It ended without a result.")
-                        .hint("This is a bug; please report it with the model's files."));
-                }
-            }
-        }
-    }
-
     fn slot(&self) -> std::sync::MutexGuard<'_, Option<Interrupt>> {
         self.interrupt.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -92,6 +56,7 @@ impl Cancel {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use protocol::FaultCode;
     use std::sync::Arc;
 
     #[test]
@@ -106,24 +71,6 @@ mod tests {
             },
         );
         assert_eq!(outcome.unwrap_err().code, FaultCode::Canceled);
-    }
-
-    #[test]
-    fn a_stop_leaves_a_step_apart_behind() {
-        let cancel = Arc::new(Cancel::default());
-        assert_eq!(cancel.apart(|| Ok(7)), Ok(7));
-        let for_step = Arc::clone(&cancel);
-        let (end, wait) = mpsc::channel::<()>();
-        let outcome = cancel.apart(move || {
-            for_step.request();
-            wait.recv().ok();
-            Ok(())
-        });
-        assert_eq!(outcome.unwrap_err().code, FaultCode::Canceled);
-        drop(end);
-        let fresh = Cancel::default();
-        let panicked = fresh.apart(|| -> Result<(), Fault> { panic!("planted") });
-        assert_eq!(panicked.unwrap_err().code, FaultCode::Internal);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Read at a time; a stop is heard this often.
 const CHUNK: usize = 1 << 20;
@@ -37,7 +38,9 @@ impl Checksums {
             return Ok(Ok(known));
         }
         let computed = hash(path, cancel)?;
-        if let Ok(sha256) = &computed {
+        if let Ok(sha256) = &computed
+            && settled(path)
+        {
             // Best effort: a lost note costs time at the next load, nothing else.
             let _ = self.note(path, &identity, sha256);
         }
@@ -67,8 +70,22 @@ impl Checksums {
     }
 }
 
+/// Whether the file was left alone for longer than a clock tick of the file system: within one,
+/// a second change would not show in its identity.
+fn settled(path: &Path) -> bool {
+    const TICK: Duration = Duration::from_millis(20);
+    let changed = fs::metadata(path).and_then(|found| {
+        let since_1970 = Duration::new(
+            found.ctime().try_into().unwrap_or(0),
+            found.ctime_nsec().try_into().unwrap_or(0),
+        );
+        Ok(found.modified()?.max(SystemTime::UNIX_EPOCH + since_1970))
+    });
+    changed.is_ok_and(|changed| changed.elapsed().is_ok_and(|age| age > TICK))
+}
+
 /// What changes when a file's content may have.
-fn identity(m: &fs::Metadata) -> String {
+pub fn identity(m: &fs::Metadata) -> String {
     format!(
         "{} {} {} {}.{} {}.{}",
         m.dev(),
@@ -113,11 +130,14 @@ mod tests {
         let sum = |sums: &Checksums| sums.sha256(&file, &Cancel::default()).unwrap().unwrap();
         let abc = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(sum(&sums), abc);
+        assert!(!sums.note_of(&file).unwrap().exists(), "too fresh to be remembered");
+        std::thread::sleep(Duration::from_millis(50));
+        assert_eq!(sum(&sums), abc);
         let note = sums.note_of(&file).unwrap();
         let written = fs::read_to_string(&note).unwrap();
         fs::write(&note, written.replace("ba78", "0000")).unwrap();
         assert!(sum(&sums).starts_with("0000"), "the note is used");
-        fs::write(&file, b"abd").unwrap();
+        fs::write(&file, b"abcd").unwrap();
         assert_ne!(sum(&sums), abc);
         assert!(!sum(&sums).starts_with("0000"), "a changed file is read again");
     }

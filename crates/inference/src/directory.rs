@@ -5,18 +5,19 @@
 //! included. Messages name files by model, never by their place on the machine: any user may read them.
 
 use crate::cancel::Cancel;
-use crate::checksum::Checksums;
+use crate::checksum::{self, Checksums};
 use crate::manifest::{self, Manifest};
 use crate::sentence_transformers;
 use protocol::{Fault, FaultCode};
 use std::collections::BTreeSet;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// Longest model name in bytes.
 const MAX_NAME: usize = 128;
+/// Files that a stamp covers; a model has a handful.
+const MAX_STAMPED: usize = 256;
 
 /// A model's directory on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,9 +28,9 @@ pub struct Directory {
     path: PathBuf,
 }
 
-/// Changes when the directory's manifest is written again.
+/// Identity of every file of a directory; equal stamps mean that none was touched.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stamp(PathBuf, u64, i64, i64);
+pub struct Stamp(Vec<(PathBuf, String)>);
 
 impl Directory {
     /// Finds the model `name` under the first entry of `model_path` that has it.
@@ -58,20 +59,27 @@ impl Directory {
         &self.path
     }
 
-    /// Identity of the file that describes the model; equal stamps mean an unchanged description.
+    /// The files as they are now: of the directory and of its folders.
     pub fn stamp(&self) -> Stamp {
-        let described_by = [manifest::FILE_NAME, sentence_transformers::FILE_NAME];
-        for file in described_by {
-            if let Ok(m) = fs::metadata(self.path.join(file)) {
-                return Stamp(self.path.clone(), m.ino(), m.mtime(), m.mtime_nsec());
+        let mut files = Vec::new();
+        for path in entries(&self.path) {
+            match fs::metadata(&path) {
+                Ok(found) if found.is_dir() => files.extend(entries(&path)),
+                _ => files.push(path),
             }
         }
-        Stamp(self.path.clone(), 0, 0, 0)
+        files.sort_unstable();
+        let identify = |path: PathBuf| {
+            let identity = fs::metadata(&path).map(|found| checksum::identity(&found));
+            (path, identity.unwrap_or_default())
+        };
+        Stamp(files.into_iter().take(MAX_STAMPED).map(identify).collect())
     }
 
     /// Reads the manifest, or derives one from a sentence-transformers layout.
     pub fn manifest(&self, checksums: &Checksums, cancel: &Cancel) -> Result<Manifest, Fault> {
-        if self.path.join(manifest::FILE_NAME).exists() {
+        // A link that leads nowhere is a broken manifest, not a missing one.
+        if fs::symlink_metadata(self.path.join(manifest::FILE_NAME)).is_ok() {
             let text = self.read_text(manifest::FILE_NAME, manifest::MAX_BYTES)?;
             return Manifest::parse(&self.name, &text);
         }
@@ -122,6 +130,21 @@ impl Directory {
         checksums.sha256(&path, cancel)?.map_err(|error| self.unreadable(relative, &error))
     }
 
+    /// Files in the folder of `graph` that it may read as external data, by path inside the directory.
+    ///
+    /// Exporters name them as they like, so anything counts but graphs and what is plainly text.
+    pub fn data_beside(&self, graph: &str) -> Vec<String> {
+        const NO_DATA: [&str; 5] = ["onnx", "json", "toml", "md", "txt"];
+        let folder = Path::new(graph).parent().unwrap_or(Path::new(""));
+        let files = entries(&self.path.join(folder)).into_iter().filter(|path| path.is_file());
+        let named = files.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        let data = named.filter(|name| {
+            let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+            !name.starts_with('.') && name != "LICENSE" && !NO_DATA.contains(&extension)
+        });
+        data.filter_map(|name| folder.join(name).into_os_string().into_string().ok()).collect()
+    }
+
     /// Compares every file with its checksum in the manifest.
     pub fn verify(
         &self,
@@ -129,6 +152,13 @@ impl Directory {
         checksums: &Checksums,
         cancel: &Cancel,
     ) -> Result<(), Fault> {
+        for data in self.data_beside(&manifest.text.graph) {
+            if !manifest.files.contains_key(&data) {
+                return Err(self
+                    .broken(&format!("file {data:?} has no checksum"))
+                    .detail("It lies beside the graph, which may read it, and [files] lacks it."));
+            }
+        }
         for (relative, expected) in &manifest.files {
             let found = self.sha256(relative, checksums, cancel)?;
             if !found.eq_ignore_ascii_case(expected) {
@@ -162,19 +192,23 @@ impl Directory {
         if error.kind() == io::ErrorKind::NotFound {
             return self
                 .broken(&format!("file {relative:?} is missing"))
-                .detail("The manifest lists it, but the model's directory does not have it.");
+                .detail("The model needs it, and its directory does not have it.");
         }
         self.broken(&format!("file {relative:?} cannot be read"))
             .detail(format!("The server's user gets: {error}."))
     }
 }
 
+/// What a directory holds; nothing where it cannot be read.
+fn entries(directory: &Path) -> Vec<PathBuf> {
+    let found = fs::read_dir(directory).into_iter().flatten().flatten();
+    found.map(|entry| entry.path()).collect()
+}
+
 /// Names of the directories under `model_path`, sorted; those of earlier entries hide later ones.
 pub fn list(model_path: &[PathBuf]) -> Vec<String> {
-    let entries =
-        model_path.iter().filter_map(|entry| fs::read_dir(entry).ok()).flatten().flatten();
-    let directories = entries.filter(|entry| entry.path().is_dir());
-    let names = directories.filter_map(|entry| entry.file_name().into_string().ok());
+    let found = model_path.iter().flat_map(|entry| entries(entry)).filter(|path| path.is_dir());
+    let names = found.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
     names.filter(|name| check_name(name).is_ok()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 
@@ -202,7 +236,7 @@ fn unknown(model_path: &[PathBuf], name: &str) -> Fault {
         .detail(detail)
         .hint(
             "Models are directories under itembank_embed.model_path; \
-             make model MODEL=… installs one.",
+             make model MODEL=NAME installs one.",
         )
 }
 

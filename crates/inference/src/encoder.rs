@@ -6,6 +6,8 @@
 use crate::batch;
 use crate::cancel::Cancel;
 use crate::directory::Directory;
+use crate::limits;
+use crate::loading;
 use crate::manifest::{Manifest, Precision};
 use crate::options::Options;
 use crate::session::{LoadOptions, Session};
@@ -33,9 +35,7 @@ impl Encoder {
         manifest: &Manifest,
         cancel: &Cancel,
     ) -> Result<Self, Fault> {
-        let (directory, manifest) = (directory.clone(), manifest.clone());
-        // A vocabulary of 250,000 pieces takes up to a second to build, in one go.
-        let text = cancel.apart(move || TextEncoder::load(&directory, &manifest))?;
+        let text = loading::text_encoder(directory, manifest, cancel)?;
         Ok(Self { text, session: None })
     }
 
@@ -45,7 +45,13 @@ impl Encoder {
     }
 
     /// Tokens of `text` under `prompt`.
-    pub fn count_tokens(&self, prompt: &str, text: &str) -> Result<TokenCount, Fault> {
+    pub fn count_tokens(
+        &self,
+        prompt: &str,
+        text: &str,
+        options: &Options,
+    ) -> Result<TokenCount, Fault> {
+        limits::check_text("The input", text, options)?;
         let tokens = self.text.encode(&format!("{prompt}{text}"))?;
         Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
     }
@@ -59,7 +65,8 @@ impl Encoder {
     ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
         let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
         let dimensions = model.manifest.dimensions_for(request.dimensions)?;
-        check_inputs(&request.inputs, model)?;
+        limits::check_request(request, dimensions, model.options)?;
+        refuse_images(&request.inputs, model.manifest)?;
         let mut vectors = Vec::with_capacity(request.inputs.len());
         for window in request.inputs.chunks(WINDOW) {
             vectors.extend(self.embed_window(model, window, &prompt, dimensions, cancel)?);
@@ -81,7 +88,11 @@ impl Encoder {
             cancel.check()?;
             if let Some(text) = &input.text {
                 rows.push(row);
-                tokens.push(self.text.encode(&format!("{prompt}{text}"))?);
+                let encoded = self.text.encode(&format!("{prompt}{text}"))?;
+                if encoded.ids.is_empty() {
+                    return Err(no_tokens(&model.manifest.name));
+                }
+                tokens.push(encoded);
             }
         }
         let mut vectors = vec![None; inputs.len()];
@@ -145,33 +156,12 @@ fn load_session(model: &Model, cancel: &Cancel) -> Result<Session, Fault> {
     })
 }
 
-fn check_inputs(inputs: &[Input], model: &Model) -> Result<(), Fault> {
-    let limit = model.options.max_input_bytes;
-    let many = inputs.len() > 1;
-    let place = |row: usize| match many {
-        true => format!("Input {} of {}", row + 1, inputs.len()),
-        false => "The input".to_owned(),
-    };
-    for (row, input) in inputs.iter().enumerate() {
-        if !input.images.is_empty() {
-            return Err(Fault::new(
-                FaultCode::InvalidParameter,
-                format!("model {:?} takes no image", model.manifest.name),
-            )
-            .detail(format!("{} has an image; this is a text model.", place(row)))
-            .hint("SELECT name, modalities FROM models() lists what each model takes."));
-        }
-        let size = input.text.as_ref().map_or(0, String::len);
-        if size > limit {
-            return Err(Fault::new(FaultCode::LimitExceeded, "input text is too long")
-                .detail(format!("{} has {size} bytes; the limit is {limit}.", place(row)))
-                .hint(
-                    "Shorten or split the text, or raise itembank_embed.max_input_bytes; \
-                     the model reads max_tokens tokens in any case.",
-                ));
-        }
-    }
-    Ok(())
+fn refuse_images(inputs: &[Input], manifest: &Manifest) -> Result<(), Fault> {
+    let Some(row) = inputs.iter().position(|input| !input.images.is_empty()) else { return Ok(()) };
+    let message = format!("model {:?} takes no image", manifest.name);
+    Err(Fault::new(FaultCode::InvalidParameter, message)
+        .detail(format!("{} has an image; this is a text model.", limits::place(row, inputs.len())))
+        .hint("SELECT name, modalities FROM models() lists what each model takes."))
 }
 
 /// Right-padded ids and mask, both B × S with S the longest member.
@@ -211,30 +201,37 @@ fn finish(
     let finished = pooled.rows().into_iter().map(|row| {
         let mut vector: Vec<f32> = row.iter().take(dimensions).copied().collect();
         // A shortened vector is always scaled again: its length says nothing any more.
-        if manifest.normalize || cut {
-            normalize(&mut vector);
-        }
-        if vector.iter().all(|x| x.is_finite()) {
-            return Ok(vector);
-        }
-        Err(Fault::new(
-            FaultCode::Internal,
-            format!("model {:?} gave a vector that is not finite", manifest.name),
-        )
-        .detail("A weight or an activation overflowed; nothing was stored.")
-        .hint("Use another precision of the model (fp32), and report the text."))
+        let usable = match manifest.normalize || cut {
+            true => normalize(&mut vector),
+            false => vector.iter().all(|x| x.is_finite()),
+        };
+        if usable { Ok(vector) } else { Err(no_direction(&manifest.name)) }
     });
     finished.collect()
 }
 
-/// Scales to Euclidean length 1; the zero vector stays zero.
-fn normalize(vector: &mut [f32]) {
+/// Scales to Euclidean length 1; `false` where there is no direction: zero, infinite or NaN.
+fn normalize(vector: &mut [f32]) -> bool {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
-    if length > 0.0 {
-        for x in vector {
-            *x = (f64::from(*x) / length) as f32;
-        }
+    for x in &mut *vector {
+        *x = (f64::from(*x) / length) as f32;
     }
+    length > 0.0 && length.is_finite()
+}
+
+fn no_direction(model: &str) -> Fault {
+    Fault::new(FaultCode::Internal, format!("model {model:?} gave a vector without a direction"))
+        .detail("It is zero or not finite; nothing was stored.")
+        .hint("Use another precision of the model (fp32), and report the text.")
+}
+
+fn no_tokens(model: &str) -> Fault {
+    let message = format!("model {model:?} finds no token in the text");
+    Fault::new(FaultCode::InvalidParameter, message)
+        .detail(
+            "Its tokenizer adds no special tokens, and the text and the prompt are empty to it.",
+        )
+        .hint("Give a text, or NULL for no vector.")
 }
 
 #[cfg(test)]
@@ -251,12 +248,12 @@ mod tests {
     }
 
     #[test]
-    fn normalizes_and_leaves_zero_alone() {
+    fn normalizes_and_knows_what_has_no_direction() {
         let mut v = vec![3.0, 4.0];
-        normalize(&mut v);
+        assert!(normalize(&mut v));
         assert_eq!(v, [0.6, 0.8]);
-        let mut zero = vec![0.0; 3];
-        normalize(&mut zero);
-        assert_eq!(zero, [0.0; 3]);
+        for bad in [[0.0, 0.0], [f32::NAN, 1.0], [f32::INFINITY, 1.0]] {
+            assert!(!normalize(&mut bad.clone()));
+        }
     }
 }

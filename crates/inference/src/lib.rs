@@ -10,6 +10,8 @@ mod cancel;
 mod checksum;
 mod directory;
 mod encoder;
+mod limits;
+mod loading;
 mod manifest;
 mod options;
 mod registry;
@@ -19,6 +21,7 @@ mod text;
 
 pub use cancel::Cancel;
 pub use checksum::Checksums;
+pub use loading::join as join_loading;
 pub use options::{Device, Options};
 pub use registry::Registry;
 pub use session::take_messages;

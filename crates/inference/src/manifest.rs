@@ -181,7 +181,7 @@ impl Manifest {
 
     /// Checks every value; [`Manifest::parse`] and derived manifests go through here.
     pub fn check(&self, directory: &str) -> Result<(), Fault> {
-        let bad = |what: String| Err(invalid(directory, &what).detail(format!("In {FILE_NAME}.")));
+        let bad = |what: String| Err(invalid(directory, &what).detail("In the model's manifest."));
         if self.manifest_version != 1 {
             return bad(format!("manifest_version is {}, expected 1", self.manifest_version));
         }
@@ -280,8 +280,11 @@ impl Manifest {
         // Writing to a String cannot fail.
         let _ =
             writeln!(text, "query={query:?}\ndocument={document:?}\ninstruction={instruction:?}");
-        let TextFiles { graph, tokenizer, .. } = &self.text;
+        let TextFiles { graph, tokenizer, pad_token_id } = &self.text;
         let _ = writeln!(text, "graph={graph:?}\ntokenizer={tokenizer:?}");
+        if let Some(id) = pad_token_id {
+            let _ = writeln!(text, "pad_token_id={id}");
+        }
         for (path, sha256) in &self.files {
             let _ = writeln!(text, "file={path:?} {}", sha256.to_ascii_lowercase());
         }

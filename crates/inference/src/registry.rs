@@ -17,9 +17,12 @@ use std::path::PathBuf;
 #[derive(Default)]
 pub struct Registry {
     entries: HashMap<String, Entry>,
+    loads: u64,
 }
 
 struct Entry {
+    /// Counts loads, so that no two of them are taken for each other.
+    number: u64,
     directory: Directory,
     stamp: Stamp,
     manifest: Manifest,
@@ -63,14 +66,16 @@ impl Registry {
         }
     }
 
-    /// The fingerprint of a model that is held and unchanged on disk and in its settings; cheap
-    /// enough for every call.
-    pub fn fingerprint(&self, name: &str, options: &Options) -> Option<&str> {
+    /// The number of the load that serves `name` now: another number, perhaps other vectors.
+    ///
+    /// `None` where the model is not held, or has changed on disk or in its settings. Cheap enough
+    /// for every call.
+    pub fn load_number(&self, name: &str, options: &Options) -> Option<u64> {
         let entry = self.entries.get(name)?;
         let directory = Directory::find(&options.model_path, name).ok()?;
         let unchanged =
             entry.stamp == directory.stamp() && entry.placement == Placement::of(options);
-        unchanged.then_some(entry.fingerprint.as_str())
+        unchanged.then_some(entry.number)
     }
 
     fn embed(
@@ -94,7 +99,7 @@ impl Registry {
     ) -> Result<TokenCount, Fault> {
         let entry = self.entry(&request.model, options, cancel)?;
         let prompt = entry.manifest.prompt(Task::Document, None)?;
-        entry.encoder.count_tokens(&prompt, &request.input)
+        entry.encoder.count_tokens(&prompt, &request.input, options)
     }
 
     /// The entry of `name`, read again if its directory or its settings have changed.
@@ -116,7 +121,9 @@ impl Registry {
                 // Before the tokenizer is read: a wrong one would give wrong vectors silently.
                 directory.verify(&manifest, &options.checksums, cancel)?;
                 let encoder = Encoder::load(&directory, &manifest, cancel)?;
-                Entry { directory, stamp, manifest, fingerprint, placement, encoder }
+                self.loads += 1;
+                let number = self.loads;
+                Entry { number, directory, stamp, manifest, fingerprint, placement, encoder }
             }
         };
         Ok(self.entries.entry(name.to_owned()).insert_entry(entry).into_mut())

@@ -13,10 +13,8 @@ use crate::manifest::{Architecture, Manifest, Pooling, Precision, Prompts, TextF
 use protocol::Fault;
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::fs;
 
-/// The file that every such directory has.
-pub const FILE_NAME: &str = "config.json";
+const FILE_NAME: &str = "config.json";
 const MODULES: &str = "modules.json";
 /// Configurations are small; a larger file is something else.
 const MAX_BYTES: u64 = 1024 * 1024;
@@ -149,22 +147,15 @@ fn graph(directory: &Directory) -> Result<String, Fault> {
     })
 }
 
-/// The graph, its external data (named after it by every exporter) and the tokenizer.
+/// The graph, all that it may read beside it, and the tokenizer.
 fn files(
     directory: &Directory,
     text: &TextFiles,
     checksums: &Checksums,
     cancel: &Cancel,
 ) -> Result<BTreeMap<String, String>, Fault> {
-    let (folder, graph) = text.graph.rsplit_once('/').unwrap_or(("", &text.graph));
-    let mut names = vec![text.tokenizer.clone()];
-    let entries = fs::read_dir(directory.path().join(folder)).into_iter().flatten().flatten();
-    for name in entries.filter_map(|entry| entry.file_name().into_string().ok()) {
-        if name.starts_with(graph) {
-            let separator = if folder.is_empty() { "" } else { "/" };
-            names.push(format!("{folder}{separator}{name}"));
-        }
-    }
+    let mut names = directory.data_beside(&text.graph);
+    names.extend([text.graph.clone(), text.tokenizer.clone()]);
     let hashed = names.into_iter().map(|name| {
         let sha256 = directory.sha256(&name, checksums, cancel)?;
         Ok((name, sha256))

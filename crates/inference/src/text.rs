@@ -9,6 +9,9 @@ use crate::manifest::Manifest;
 use protocol::{Fault, FaultCode};
 use tokenizers::{PostProcessor, Tokenizer, TruncationDirection};
 
+/// The largest published vocabularies take 35 MB.
+const MAX_BYTES: u64 = 256 * 1024 * 1024;
+
 /// A loaded tokenizer with the model's limit.
 pub struct TextEncoder {
     tokenizer: Tokenizer,
@@ -30,7 +33,8 @@ impl TextEncoder {
     /// Loads the tokenizer of a model.
     pub fn load(directory: &Directory, manifest: &Manifest) -> Result<Self, Fault> {
         let file = &manifest.text.tokenizer;
-        let mut tokenizer = Tokenizer::from_file(directory.file(file)?).map_err(|error| {
+        let json = directory.read_text(file, MAX_BYTES)?;
+        let mut tokenizer: Tokenizer = json.parse().map_err(|error: tokenizers::Error| {
             directory
                 .broken(&format!("file {file:?} is not a tokenizer"))
                 .detail(format!("{}.", error.to_string().trim_end_matches('.')))

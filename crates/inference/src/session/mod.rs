@@ -16,7 +16,7 @@ use ndarray::{Array2, Ix2};
 use ort::ep::{self, ArenaExtendStrategy, cuda::ConvAlgorithmSearch};
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, SessionInputValue};
-use ort::value::{DynValue, Tensor};
+use ort::value::{DynValue, Tensor, TensorElementType, ValueType};
 use protocol::{Fault, FaultCode};
 use runtime::Runtime;
 use std::borrow::Cow;
@@ -27,6 +27,9 @@ use std::sync::Arc;
 const POOLED: &str = "sentence_embedding";
 /// Token states, by the names that exporters give them.
 const TOKEN_STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
+
+/// Segment ids, all 0 for a single text; some exports want them.
+const TOKEN_TYPES: &str = "token_type_ids";
 
 /// How to load a graph.
 #[derive(Debug, Clone)]
@@ -70,6 +73,7 @@ impl Session {
             }
             Err(fault) => return Err(fault),
         };
+        check_inputs(&graph)?;
         let output = choose_output(&graph)?;
         let pooling = match output.as_str() {
             POOLED => None,
@@ -78,7 +82,7 @@ impl Session {
                 Some(commit(&runtime, options, None, cancel, Source::Memory(bytes))?)
             }
         };
-        let takes_token_types = graph.inputs().iter().any(|i| i.name() == "token_type_ids");
+        let takes_token_types = graph.inputs().iter().any(|i| i.name() == TOKEN_TYPES);
         Ok(Self { graph, output, pooling, takes_token_types, device, on_cpu })
     }
 
@@ -102,7 +106,7 @@ impl Session {
         let pooling_mask = self.pooling.is_some().then(|| mask.clone());
         let mut inputs = Vec::with_capacity(3);
         if self.takes_token_types {
-            inputs.push(input("token_type_ids", Array2::zeros(ids.raw_dim()))?);
+            inputs.push(input(TOKEN_TYPES, Array2::zeros(ids.raw_dim()))?);
         }
         inputs.push(input("input_ids", ids)?);
         inputs.push(input("attention_mask", mask)?);
@@ -146,18 +150,40 @@ fn run_one(
             let mut outputs = session.run_with_options(inputs, &*options).map_err(run_failed)?;
             outputs.remove(output).ok_or_else(|| {
                 Fault::new(FaultCode::Internal, format!("the run gave no output {output:?}"))
+                    .detail("The graph declares it.")
+                    .hint("Report this as a bug, with the model.")
             })
         },
     )
 }
 
+/// A graph that wants something else is found out when it is loaded, not at each call.
+fn check_inputs(graph: &ort::session::Session) -> Result<(), Fault> {
+    let names: Vec<&str> = graph.inputs().iter().map(|input| input.name()).collect();
+    let required = ["input_ids", "attention_mask"];
+    let known = |name: &&str| required.contains(name) || *name == TOKEN_TYPES;
+    if required.iter().all(|name| names.contains(name)) && names.iter().all(known) {
+        return Ok(());
+    }
+    Err(Fault::new(FaultCode::ConfigFile, "the model's graph has other inputs than a text encoder")
+        .detail(format!(
+            "It has: {}. Expected {} and perhaps {TOKEN_TYPES}.",
+            names.join(", "),
+            required.join(", ")
+        ))
+        .hint(CONTRACT))
+}
+
 /// Picks the pooled output where there is one, else the token states.
 fn choose_output(graph: &ort::session::Session) -> Result<String, Fault> {
-    let has = |name: &str| graph.outputs().iter().any(|output| output.name() == name);
+    let float = |kind: &ValueType| kind.tensor_type() == Some(TensorElementType::Float32);
+    let has = |name: &str| {
+        graph.outputs().iter().any(|output| output.name() == name && float(output.dtype()))
+    };
     let found = std::iter::once(POOLED).chain(TOKEN_STATES).find(|name| has(name));
     found.map(str::to_owned).ok_or_else(|| {
         let names: Vec<&str> = graph.outputs().iter().map(|output| output.name()).collect();
-        Fault::new(FaultCode::ConfigFile, "the model's graph has no output that we know")
+        Fault::new(FaultCode::ConfigFile, "the model's graph has no fp32 output that we know")
             .detail(format!(
                 "It has: {}. Expected {POOLED} or one of: {}.",
                 names.join(", "),
@@ -191,7 +217,7 @@ fn place(
     match runtime.cuda() {
         Ok(()) => Ok((format!("cuda:{number}"), Some(cuda(number)))),
         Err(why) if device == Device::Auto => Ok((format!("cpu (no CUDA: {why})"), None)),
-        Err(why) => Err(no_cuda(&why)),
+        Err(why) => Err(no_cuda(why)),
     }
 }
 
@@ -204,13 +230,11 @@ fn cuda(number: i32) -> ep::ExecutionProviderDispatch {
         .error_on_failure()
 }
 
-fn no_cuda(why: &str) -> Fault {
-    Fault::new(FaultCode::NotInPrerequisiteState, "CUDA cannot be used")
-        .detail(format!("{why}."))
-        .hint(
-            "Install a GPU build of ONNX Runtime with its CUDA libraries (make setup ORT=gpu), \
+fn no_cuda(why: String) -> Fault {
+    Fault::new(FaultCode::NotInPrerequisiteState, "CUDA cannot be used").detail(sentence(why)).hint(
+        "Install a GPU build of ONNX Runtime with its CUDA libraries (make setup ORT=gpu), \
              or set itembank_embed.device to 'auto' or 'cpu'.",
-        )
+    )
 }
 
 enum Source<'a> {
@@ -227,7 +251,11 @@ fn commit(
 ) -> Result<ort::session::Session, Fault> {
     let on_cuda = provider.is_some();
     let mut builder = configure(runtime, options, provider).map_err(|error| {
-        if on_cuda { no_cuda(&error.to_string()) } else { load_failed(&source, &error) }
+        if on_cuda {
+            no_cuda(without(options.runtime, &error.to_string()))
+        } else {
+            load_failed(&source, options.runtime, &error)
+        }
     })?;
     let canceler = builder.canceler();
     cancel.during(
@@ -237,7 +265,7 @@ fn commit(
                 Source::File(path) => builder.commit_from_file(path),
                 Source::Memory(bytes) => builder.commit_from_memory(bytes),
             };
-            committed.map_err(|error| load_failed(&source, &error))
+            committed.map_err(|error| load_failed(&source, options.runtime, &error))
         },
     )
 }
@@ -260,15 +288,29 @@ fn configure(
     }
 }
 
-fn load_failed(source: &Source, error: &ort::Error) -> Fault {
-    let mut reason = error.to_string();
+fn load_failed(source: &Source, runtime: &Path, error: &ort::Error) -> Fault {
+    let mut reason = without(runtime, &error.to_string());
     if let Source::File(path) = source {
-        let directory = path.parent().unwrap_or(path).display().to_string();
-        reason = reason.replace(&format!("{directory}/"), "").replace(&directory, "the model");
+        reason = without(path, &reason);
     }
     Fault::new(FaultCode::ConfigFile, "ONNX Runtime cannot load the model")
-        .detail(format!("{}.", reason.trim_end_matches('.')))
+        .detail(sentence(reason))
         .hint("Make the model again, or check that the library is not older than its export.")
+}
+
+/// `message` with names of files relative to the folders above `path`: messages are for everybody,
+/// where things are on the machine is not.
+fn without(path: &Path, message: &str) -> String {
+    let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folders = path.ancestors().chain(resolved.ancestors()).skip(1);
+    let folders = folders.map(|folder| folder.display().to_string());
+    folders.filter(|folder| folder.len() > 1).fold(message.to_owned(), |message, folder| {
+        message.replace(&format!("{folder}/"), "").replace(&folder, "the model path")
+    })
+}
+
+fn sentence(text: String) -> String {
+    format!("{}.", text.trim_end().trim_end_matches('.'))
 }
 
 fn run_failed(error: ort::Error) -> Fault {

@@ -1,0 +1,94 @@
+//! What one request may ask for, checked before anything is computed.
+
+use crate::options::Options;
+use protocol::{Embed, Fault, FaultCode};
+
+/// PostgreSQL cannot build a larger value (MaxAllocSize), so a larger reply would be lost.
+const MAX_REPLY_BYTES: usize = (1 << 30) - 1;
+/// Of a vector in PostgreSQL: varlena header, size, unused.
+const VECTOR_HEADER: usize = 8;
+
+/// Checks the texts, the instruction and the size of the reply.
+pub fn check_request(request: &Embed, dimensions: usize, options: &Options) -> Result<(), Fault> {
+    if let Some(instruction) = &request.instruction {
+        check_text("The instruction", instruction, options)?;
+    }
+    let rows = request.inputs.len();
+    let reply = rows.saturating_mul(VECTOR_HEADER + dimensions * size_of::<f32>());
+    if reply > MAX_REPLY_BYTES {
+        return Err(Fault::new(FaultCode::LimitExceeded, "too many inputs for one call")
+            .detail(format!(
+                "{rows} vectors of {dimensions} dimensions take {reply} bytes; \
+                 a value holds at most {MAX_REPLY_BYTES}."
+            ))
+            .hint("Embed in several calls; a few thousand rows a call are as fast."));
+    }
+    for (row, input) in request.inputs.iter().enumerate() {
+        if let Some(text) = &input.text {
+            check_text(&place(row, rows), text, options)?;
+        }
+    }
+    Ok(())
+}
+
+/// Checks the length of one text; `what` begins the detail.
+pub fn check_text(what: &str, text: &str, options: &Options) -> Result<(), Fault> {
+    let (size, limit) = (text.len(), options.max_input_bytes);
+    if size <= limit {
+        return Ok(());
+    }
+    Err(Fault::new(FaultCode::LimitExceeded, "input text is too long")
+        .detail(format!("{what} has {size} bytes; the limit is {limit}."))
+        .hint(
+            "Shorten or split the text, or raise itembank_embed.max_input_bytes; \
+             the model reads max_tokens tokens in any case.",
+        ))
+}
+
+/// Names a row in a message.
+pub fn place(row: usize, rows: usize) -> String {
+    match rows {
+        1 => "The input".to_owned(),
+        _ => format!("Input {} of {rows}", row + 1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Checksums, Device};
+    use protocol::{Input, Task};
+
+    fn options() -> Options {
+        Options {
+            model_path: Vec::new(),
+            runtime: "libonnxruntime.so".into(),
+            device: Device::Cpu,
+            intra_op_threads: 1,
+            max_input_bytes: 10,
+            max_batch_tokens: None,
+            checksums: Checksums::default(),
+        }
+    }
+
+    fn request(rows: usize, text: &str, instruction: Option<&str>) -> Embed {
+        let input = Input { text: Some(text.to_owned()), images: Vec::new() };
+        Embed {
+            model: "m".to_owned(),
+            task: Task::Query,
+            instruction: instruction.map(str::to_owned),
+            dimensions: None,
+            inputs: vec![input; rows],
+        }
+    }
+
+    #[test]
+    fn texts_instructions_and_replies_have_a_size() {
+        let check = |request, dimensions| check_request(&request, dimensions, &options());
+        assert!(check(request(3, "0123456789", Some("short")), 384).is_ok());
+        let long = check(request(3, "0123456789a", None), 384).unwrap_err();
+        assert_eq!(long.detail.as_deref(), Some("Input 1 of 3 has 11 bytes; the limit is 10."));
+        assert!(check(request(1, "", Some("far too long")), 384).is_err());
+        assert!(check(request(20_000, "", None), 16_000).is_err(), "over 1 GB of vectors");
+    }
+}
