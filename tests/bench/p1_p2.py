@@ -152,8 +152,8 @@ def main() -> None:
         version = sql.execute("SHOW server_version").fetchone()[0]
         print(
             f"{MODEL}, {name} ({len(source)} texts), {THREADS} threads,"
-            f" {BATCH_TOKENS} padded tokens a run, PostgreSQL {version}, onnxruntime {onnxruntime.__version__};"
-            " medians, (min–max) of rounds"
+            f" {BATCH_TOKENS} padded tokens a run, PostgreSQL {version},"
+            f" onnxruntime {onnxruntime.__version__}; medians, (min–max) of rounds"
         )
         p1(sql, bare, source)
         p2(sql, bare, source)
