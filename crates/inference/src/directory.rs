@@ -59,6 +59,13 @@ impl Directory {
         &self.path
     }
 
+    /// Names of the files of the directory itself, sorted.
+    pub fn names(&self) -> Vec<String> {
+        let files = entries(&self.path).into_iter().filter(|path| path.is_file());
+        let names = files.filter_map(|path| path.file_name()?.to_str().map(str::to_owned));
+        names.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// The files as they are now: of the directory and of its folders.
     pub fn stamp(&self) -> Stamp {
         let mut files = Vec::new();
