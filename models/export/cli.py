@@ -39,21 +39,36 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--tokenizer", type=Path, metavar="FILE", help="tokenizer.json, if the source has none"
     )
+    for task in ("query", "document"):
+        parser.add_argument(
+            f"--prompt-{task}",
+            metavar="TEXT",
+            help=f"put before each {task}; default: what the checkpoint's own files say",
+        )
     return parser
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0 when the directory is written, 1 with one line on stderr when it cannot be."""
+    """0 when the directory is written, else one line on stderr and 1, or 130 after Ctrl-C."""
     options = parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
     try:
         if not NAME.fullmatch(options.name):
             raise ExportError(f"{options.name!r} is no model name: letters, digits, '.', '_', '-'")
+        given = {"query": options.prompt_query, "document": options.prompt_document}
         written = export_model(
-            options.name, options.source, options.out, options.dtype, options.tokenizer
+            options.name,
+            options.source,
+            options.out,
+            options.dtype,
+            options.tokenizer,
+            prompts={task: prompt for task, prompt in given.items() if prompt is not None},
         )
     except (ExportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
     print(f"wrote {written}")
     return 0

@@ -34,6 +34,7 @@ class EncoderConfig:
     layers: int
     heads: int
     positions: int
+    vocabulary: int
     pad_id: int
     epsilon: float
 
@@ -47,24 +48,60 @@ class EncoderConfig:
             raise ExportError(f"hidden_act {config['hidden_act']!r} is not supported, only 'gelu'")
         if config.get("position_embedding_type", "absolute") != "absolute":
             raise ExportError("only absolute position embeddings are supported")
-        try:
-            return cls(
-                architecture=architecture,
-                hidden=config["hidden_size"],
-                layers=config["num_hidden_layers"],
-                heads=config["num_attention_heads"],
-                positions=config["max_position_embeddings"],
-                pad_id=config.get("pad_token_id", 1 if architecture == "xlm-roberta" else 0),
-                epsilon=config["layer_norm_eps"],
+        if config.get("is_decoder"):
+            raise ExportError("is_decoder is not supported: a token sees those behind it, too")
+        found = cls(
+            architecture=architecture,
+            hidden=_count(config, "hidden_size"),
+            layers=_count(config, "num_hidden_layers"),
+            heads=_count(config, "num_attention_heads"),
+            positions=_count(config, "max_position_embeddings"),
+            vocabulary=_count(config, "vocab_size"),
+            pad_id=_pad_id(config),
+            epsilon=_number(config, "layer_norm_eps"),
+        )
+        if found.hidden % found.heads:
+            raise ExportError(
+                f"config.json: hidden_size {found.hidden} is no multiple of {found.heads} heads"
             )
-        except KeyError as error:
-            raise ExportError(f"config.json has no {error.args[0]}") from error
+        if found.pad_id >= found.vocabulary:
+            raise ExportError(f"config.json: pad_token_id {found.pad_id} is not in the vocabulary")
+        if found.max_tokens() < 1:
+            raise ExportError(f"config.json: {found.positions} positions leave none for a token")
+        return found
 
     def max_tokens(self) -> int:
         """Longest sequence with a position for every token; XLM-R starts behind its pad id."""
         if self.architecture == "xlm-roberta":
             return self.positions - self.pad_id - 1
         return self.positions
+
+
+def _number(config: dict, key: str) -> float:
+    value = config.get(key)
+    if value is None:
+        raise ExportError(f"config.json has no {key}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise ExportError(f"config.json: {key} is {value!r}, not a positive number")
+    return value
+
+
+def _count(config: dict, key: str) -> int:
+    value = _number(config, key)
+    if not isinstance(value, int):
+        raise ExportError(f"config.json: {key} is {value!r}, not a whole number")
+    return value
+
+
+def _pad_id(config: dict) -> int:
+    """Absent, it is what transformers takes; null only where positions do not start behind it."""
+    is_roberta = config["model_type"] == "xlm-roberta"
+    value = config.get("pad_token_id", 1 if is_roberta else 0)
+    if value is None and not is_roberta:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ExportError(f"config.json: pad_token_id is {value!r}, not a token's id")
+    return value
 
 
 class EncoderGraph:
@@ -85,7 +122,7 @@ class EncoderGraph:
         table = (
             self.weights.dense("embeddings.position_embeddings.weight")
             + self.weights.dense("embeddings.token_type_embeddings.weight")[0]
-        ).astype(float_type(self.precision))
+        ).astype(float_type(self.precision), copy=False)
         positions = self.position_rows(ids, self.graph.weight("position_embeddings", table))
         return self.norm_of_sum(words, positions, "embeddings.LayerNorm")
 
@@ -125,7 +162,9 @@ class EncoderGraph:
         parts = [f"{module}.{part}" for part in ("query", "key", "value")]
         projected = [self._linear(x, part) for part in parts]
         bias = np.concatenate([self.weights.dense(f"{part}.bias") for part in parts])
-        bias = self.graph.weight(f"{module}.bias", bias.astype(float_type(self.precision)))
+        bias = self.graph.weight(
+            f"{module}.bias", bias.astype(float_type(self.precision), copy=False)
+        )
         return self.graph.contrib(
             "MultiHeadAttention", [*projected, bias, padding], num_heads=self.config.heads
         )
@@ -137,7 +176,7 @@ class EncoderGraph:
         return self.graph.op("Add", [self._linear(x, module), self._vector(f"{module}.bias")])
 
     def _vector(self, name: str) -> str:
-        values = self.weights.dense(name).astype(float_type(self.precision))
+        values = self.weights.dense(name).astype(float_type(self.precision), copy=False)
         return self.graph.weight(name, values)
 
     def norm_of_sum(self, x: str, residual: str, module: str) -> str:

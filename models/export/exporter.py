@@ -21,26 +21,39 @@ def export_model(
     precision: str | None = None,
     tokenizer: Path | None = None,
     spec: ModelSpec | None = None,
+    prompts: dict[str, str] | None = None,
 ) -> Path:
     """Write `models`/`name` from the checkpoint in `directory`; returns the new directory.
 
-    `spec` stands in for the catalog entry; without either the checkpoint's own files count.
+    `spec` stands in for the catalog entry; without either the checkpoint's own files count, but for
+    the tasks that `prompts` names.
     """
     source = open_source(directory)
-    spec = spec or read_catalog().get(name) or source.spec(name)
+    known = spec or read_catalog().get(name)
+    if known and prompts:
+        raise ExportError(f"the prompts of {name} are known; give the model another name")
+    spec = known or source.spec(name, prompts)
     config = EncoderConfig.from_dict(source.config)
     check_agreement(spec, config, source)
+    if known:
+        source.check(known)
     precision = precision or source.precision
     tokenizer = tokenizer or find_tokenizer(source.folder, directory)
     log.info("%s: %s, %s, from %s", name, spec.architecture, precision, source.origin)
+    log.info(
+        "query prompt %r, document prompt %r, %s pooling, %s, max_tokens %d",
+        spec.prompts["query"],
+        spec.prompts["document"],
+        spec.pooling,
+        "normalised" if spec.normalize else "not normalised",
+        spec.max_tokens,
+    )
     with replaced(models / name) as folder:
         log.info("tokenizer from %s", tokenizer)
-        write_tokenizer(
-            tokenizer, folder / "tokenizer.json", source.pieces, source.config["vocab_size"]
-        )
+        write_tokenizer(tokenizer, folder / "tokenizer.json", source.pieces, config.vocabulary)
         files = write_encoder(config, source.weights, spec, precision, folder / "model.onnx")
         log.info("sha256 of the files")
-        text = manifest.render(spec, precision, [*files, folder / "tokenizer.json"])
+        text = manifest.render(spec, precision, config.pad_id, [*files, folder / "tokenizer.json"])
         (folder / "model.toml").write_text(text, encoding="utf-8")
     return models / name
 
@@ -50,11 +63,18 @@ def check_agreement(spec: ModelSpec, config: EncoderConfig, source: Source) -> N
     pairs = [
         ("architecture", spec.architecture, config.architecture),
         ("dimensions", spec.dimensions, config.hidden),
+        ("layers", spec.layers, config.layers),
+        ("vocabulary", spec.vocabulary, config.vocabulary),
     ]
     for what, wanted, found in pairs:
-        if wanted != found:
+        if wanted is not None and wanted != found:
             raise ExportError(f"{spec.name} has {what} {wanted}, but {source.origin} has {found}")
     if spec.max_tokens > config.max_tokens():
         raise ExportError(
             f"{spec.name} wants {spec.max_tokens} tokens; {source.origin} has {config.max_tokens()}"
+        )
+    if source.weights.layers() != config.layers:
+        raise ExportError(
+            f"{source.origin} has weights of {source.weights.layers()} layers,"
+            f" its config.json says {config.layers}"
         )

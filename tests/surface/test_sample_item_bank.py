@@ -74,7 +74,7 @@ def test_near_duplicates_are_nearest(bank):
 
 
 def test_the_planner_takes_the_index_by_itself(bank):
-    """On a bank of 3,204 rows with a filter; on 534 rows a scan is cheaper, and it knows."""
+    """On a bank of 3,276 rows with a filter; on 546 rows a scan is cheaper, and it knows."""
     bank.execute("""
         CREATE TABLE large AS SELECT id || '-' || n AS id, subject, embedding::vector(384)
             FROM items, generate_series(1, 6) AS n;

@@ -56,6 +56,7 @@ def test_dense_tensors_and_vocabulary(tmp_path):
     table = np.arange(2 * HIDDEN, dtype="<f4")
     read = opened(tmp_path, container({"emb.type": (0, table.tobytes())}))
     assert read.pieces == PIECES
+    assert read.config()["pad_token_id"] == PIECES.index("<pad>")
     stored = read.dense("embeddings.token_type_embeddings.weight")
     np.testing.assert_array_equal(stored, table.reshape(2, HIDDEN))
 

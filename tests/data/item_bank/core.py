@@ -8,6 +8,7 @@ The judgements are derived from exactly this structure, see ``judgements.py``.
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
@@ -151,7 +152,14 @@ _ENDINGS = dict(zip("0123456789", (1, 2, 0, 1, 0, 0, 1, 2, 2, 0), strict=True)) 
 
 
 def _ending(word: str) -> int:
-    last = word.rstrip("$}) ")[-1]
+    spoken = word.rstrip("$) ").removesuffix(r"\right").rstrip()
+    if spoken.endswith(r"^\circ"):
+        return 0  # 도
+    if re.search(r"\^(\w|\{[^$]*\})$", spoken):
+        return 1  # 제곱
+    # A fraction is read from below: its numerator comes last.
+    spoken = re.sub(r"\\frac\{([^{}]+)\}\{[^{}]+\}$", r"\1", spoken)
+    last = spoken.rstrip("}) ")[-1]
     if "가" <= last <= "힣":
         tail = (ord(last) - ord("가")) % 28
         return 0 if tail == 0 else 2 if tail == 8 else 1

@@ -27,7 +27,7 @@ def relative(stem: int, line: str, word: str) -> Draft:
     return worded(f"{ask}\n{line}", word, [w for w in ("who", "whose", "which", "whom", "what") if w != word])
 
 
-@english("가정법", 11, 3, groups="aa", values=[
+@english("가정법", 11, 4, groups="aa", values=[
     ("If I _____ a bird, I could fly to you now.", "were", ["am", "be", "had been", "will be"]),
     ("If she had left earlier, she _____ the train.", "would have caught", ["catches", "will catch", "had caught", "has caught"]),
     ("If we _____ more time, we could visit the museum now.", "had", ["have", "has", "will have", "having"]),
@@ -67,7 +67,7 @@ def notice(stem: int, which: int) -> Draft:
     return worded(f"{ask}\n{passage}", right, wrong)
 
 
-@english("도표의 이해", 11, 3, groups="aa", values=[
+@english("도표의 이해", 11, 4, groups="aa", values=[
     ((60, 45, 30, 50),), ((35, 55, 70, 20),), ((40, 80, 25, 65),), ((75, 30, 45, 60),), ((50, 20, 65, 35),), ((25, 70, 40, 55),)])
 def chart_reading(stem: int, data: tuple[int, ...]) -> Draft:
     names = ("Korea", "Spain", "Peru", "Kenya")

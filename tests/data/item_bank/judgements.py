@@ -26,6 +26,7 @@ CONFUSED = [
     ("clock_after", "tell_time"), ("bar_difference", "chart_reading"),
     ("concentration", "humidity"), ("density", "moles"), ("growth", "discount"),
     ("circle_measure", "circle_equation"), ("draw_ball", "conditional"),
+    ("kings", "scholars"), ("treaties", "order_of_events"), ("treaties", "societies"),
 ]
 
 

@@ -60,7 +60,7 @@ def figure_of_speech(stem: int, line: str, name: str) -> Draft:
 SOUNDS = ["비음화", "유음화", "구개음화", "거센소리되기", "된소리되기"]
 
 
-@language("음운의 변동", 11, 3, groups="aa", values=[
+@language("음운의 변동", 11, 4, groups="aa", values=[
     ("국물", "[궁물]", "비음화"), ("신라", "[실라]", "유음화"), ("굳이", "[구지]", "구개음화"),
     ("밥물", "[밤물]", "비음화")])
 def sound_change(stem: int, word: str, said: str, name: str) -> Draft:
@@ -94,7 +94,7 @@ def sentence_part(stem: int, word: str, line: str, name: str) -> Draft:
     return worded(text, name, [other for other in PARTS if other != name])
 
 
-@language("맞춤법과 올바른 표기", 6, 2, groups="aa", values=[
+@language("맞춤법과 올바른 표기", 6, 1, groups="aa", values=[
     ("며칠 동안 비가 왔다.", ["몇일 동안 비가 왔다.", "오늘은 왠지 기분이 않 좋다.", "숙제를 금새 끝냈다.", "설겆이를 도와 드렸다."]),
     ("문을 꼭 잠가라.", ["문을 꼭 잠궈라.", "김치를 담궈 먹었다.", "그러면 안 되요.", "웬지 마음이 놓인다."]),
     ("오랜만에 친구를 만났다.", ["오랫만에 친구를 만났다.", "편지를 붙이러 우체국에 갔다.", "내일 뵈요.", "어의가 없었다."]),

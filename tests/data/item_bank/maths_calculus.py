@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 
 import figures
-from core import Draft, num, numeric, poly, short, signed, subject, worded
+from core import Draft, jmath, num, numeric, poly, short, signed, subject, worded
 
 maths = subject("수학")
 
@@ -48,7 +48,7 @@ def extremum(stem: int, p: int, c: int) -> Draft:
     return short(text, high - low)
 
 
-@maths("함수의 극대와 극소", 11, 3, groups="a", values=[(-1, 2), (0, 3), (-2, 1)])
+@maths("함수의 극대와 극소", 11, 4, groups="a", values=[(-1, 2), (0, 3), (-2, 1)])
 def derivative_graph(stem: int, p: int, q: int) -> Draft:
     image = figures.plane((-4, 5), (-4, 4), curves=[lambda x: (x - p) * (x - q)],
                           x_ticks={v: str(v) for v in (p, q) if v},
@@ -75,7 +75,7 @@ def definite_integral(stem: int, a: int, b: int, top: int) -> Draft:
     return numeric(text, whole(top), [a * top**2 + b * top + 1, whole(top) + b, 2 * a * top + b])
 
 
-@maths("정적분의 활용", 11, 3, groups="aa", values=[(0, 3), (-1, 2), (-1, 3), (0, 4), (1, 4)])
+@maths("정적분의 활용", 11, 4, groups="aa", values=[(0, 3), (-1, 2), (-1, 3), (0, 4), (1, 4)])
 def area_under(stem: int, p: int, q: int) -> Draft:
     area = Fraction((q - p) ** 3, 6)
     rule = poly(-1, p + q, -p * q)
@@ -85,10 +85,10 @@ def area_under(stem: int, p: int, q: int) -> Draft:
 
         image = figures.plane((-2, 5), (-3, 5), curves=[curve], shade=(curve, p, q),
                               x_ticks={v: str(v) for v in (p, q) if v})
-        text = f"그림과 같이 곡선 $y={rule}$과 $x$축으로 둘러싸인 부분의 넓이는?"
+        text = f"그림과 같이 곡선 {jmath(f'y={rule}', '과/와')} $x$축으로 둘러싸인 부분의 넓이는?"
         return numeric(text, area, [area * 2, area + 1, Fraction((q - p) ** 2, 2)], low=0, image=image,
                        step=Fraction(1, 2))
-    return short(f"포물선 $y={rule}$과 $x$축으로 둘러싸인 도형의 넓이를 구하시오.", area)
+    return short(f"포물선 {jmath(f'y={rule}', '과/와')} $x$축으로 둘러싸인 도형의 넓이를 구하시오.", area)
 
 
 @maths("도함수의 활용 - 속도와 가속도", 11, 3, groups="aab", values=[
@@ -106,7 +106,7 @@ def velocity_from_position(stem: int, a: int, b: int, t: int) -> Draft:
     return numeric(lead + f"시각 $t={t}$에서 점 $P$의 가속도는?", gain, [speed, gain + a, -gain])
 
 
-@maths("정적분의 활용 - 속도와 거리", 11, 3, groups="aa", values=[(3, 4, 2), (6, 2, 3), (3, 2, 4), (6, 4, 1)])
+@maths("정적분의 활용 - 속도와 거리", 11, 5, groups="aa", values=[(3, 4, 2), (6, 2, 3), (3, 2, 4), (6, 4, 1)])
 def distance_from_velocity(stem: int, a: int, b: int, t: int) -> Draft:
     rule = poly(a, b, 0, var="t")
     value = Fraction(a, 3) * t**3 + Fraction(b, 2) * t * t
@@ -121,7 +121,7 @@ def distance_from_velocity(stem: int, a: int, b: int, t: int) -> Draft:
     return numeric(text, value, [a * t * t + b * t, 2 * a * t + b, value * 2], low=0)
 
 
-@maths("급수", 12, 3, groups="aa", values=[(6, 1, 3), (4, 1, 2), (9, 2, 5), (8, 1, 5)])
+@maths("급수", 12, 4, groups="aa", values=[(6, 1, 3), (4, 1, 2), (9, 2, 5), (8, 1, 5)])
 def infinite_sum(stem: int, a: int, up: int, down: int) -> Draft:
     value = Fraction(a) / (1 - Fraction(up, down))
     ratio = num(Fraction(up, down))

@@ -8,6 +8,7 @@ from math import cos, radians, sin
 import figures
 from core import (
     Draft,
+    jmath,
     num,
     numeric,
     root,
@@ -215,7 +216,8 @@ def inscribed_angle(stem: int, angle: int) -> Draft:
     ((1, 2), (4, 6)), ((-2, 1), (7, 4), ), ((-3, 5), (3, -1)), ((-4, 3), (1, -2)),
     ((1, -3), (4, 6)), ((-2, 4), (7, -2))])
 def two_points(stem: int, a: tuple[int, int], b: tuple[int, int]) -> Draft:
-    pair = f"두 점 $A({a[0]},\\ {a[1]})$, $B({b[0]},\\ {b[1]})$"
+    first, second = f"두 점 $A({a[0]},\\ {a[1]})$", f"B({b[0]},\\ {b[1]})"
+    pair = f"{first}, ${second}$"
     square = (a[0] - b[0]) ** 2 + (a[1] - b[1]) ** 2
     image = figures.plane((-5, 8), (-4, 7), points={"A": a, "B": b}, grid=True)
     if stem == 0:
@@ -228,7 +230,7 @@ def two_points(stem: int, a: tuple[int, int], b: tuple[int, int]) -> Draft:
                 "$p+q$의 값은?")
         back = Fraction(2 * sum(a) + sum(b), 3)
         return numeric(text, x + y, [back, Fraction(sum(a) + sum(b), 2), x - y], image=image)
-    text = f"{pair}를 이은 선분 $AB$의 중점의 좌표를 구하시오."
+    text = f"{first}, {jmath(second, '을/를')} 이은 선분 $AB$의 중점의 좌표를 구하시오."
     return short(text, f"({Fraction(a[0] + b[0], 2)}, {Fraction(a[1] + b[1], 2)})", image)
 
 
@@ -243,7 +245,7 @@ def circle_equation(stem: int, p: int, q: int, r: int) -> Draft:
     return short(text, pi(r * r))
 
 
-@maths("사인법칙과 코사인법칙", 11, 3, groups="aa", values=[(5, 8), (7, 8), (8, 15), (3, 5), (7, 15)])
+@maths("사인법칙과 코사인법칙", 11, 4, groups="aa", values=[(5, 8), (7, 8), (8, 15), (3, 5), (7, 15)])
 def cosine_rule(stem: int, b: int, c: int) -> Draft:
     square = b * b + c * c - b * c
     if stem == 0:

@@ -26,7 +26,7 @@ from core import (
 maths = subject("수학")
 
 
-@maths("시각과 시간", 3, 2, groups="aa", values=[
+@maths("시각과 시간", 3, 1, groups="aa", values=[
     (9, 40, 35), (9, 40, 35), (2, 25, 50), (10, 15, 55), (7, 50, 45)])
 def clock_after(stem: int, hour: int, minute: int, passed: int) -> Draft:
     total = hour * 60 + minute + passed
@@ -53,7 +53,7 @@ def share_equally(stem: int, total: int, people: int, thing: str) -> Draft:
     return short(text, total // people)
 
 
-@maths("막대그래프", 4, 2, groups="ab", values=[
+@maths("막대그래프", 4, 1, groups="ab", values=[
     ((12, 8, 15, 5),), ((9, 14, 6, 11),), ((7, 16, 10, 13),), ((15, 6, 9, 12),)])
 def bar_difference(stem: int, votes: tuple[int, ...]) -> Draft:
     chart = charts.bar_chart("ABCD", votes, 16, 2)
@@ -68,7 +68,7 @@ def bar_difference(stem: int, votes: tuple[int, ...]) -> Draft:
                    fmt=counted("개"), image=chart)
 
 
-@maths("직사각형의 둘레와 넓이", 5, 2, groups="abc", values=[
+@maths("직사각형의 둘레와 넓이", 5, 1, groups="abc", values=[
     (12, 7), (9, 5), (34, 10), (15, 8), (11, 6), (42, 13)])
 def rectangle(stem: int, a: int, b: int) -> Draft:
     shape = [(0, 0), (a, 0), (a, b), (0, b)]
@@ -126,7 +126,7 @@ def fractions_add(stem: int, p: Fraction, q: Fraction) -> Draft:
     return numeric(text, p - q, [p + q, p * q], step=Fraction(1, 12), low=0, fmt=with_unit("L"))
 
 
-@maths("평균과 가능성", 5, 2, groups="aa", values=[
+@maths("평균과 가능성", 5, 1, groups="aa", values=[
     ((84, 90, 78, 88),), ((15, 21, 18, 26),), ((92, 85, 80, 95),), ((24, 17, 19, 20),)])
 def mean_of_four(stem: int, data: tuple[int, ...]) -> Draft:
     mean = Fraction(sum(data), 4)
@@ -205,7 +205,7 @@ def number_puzzle(stem: int, a: int, b: int, c: int) -> Draft:
     return short(text, x)
 
 
-@maths("일차방정식", 7, 3, groups="aa", values=[
+@maths("일차방정식", 7, 5, groups="aa", values=[
     (60, 4, 12), (80, 5, 20), (70, 6, 15), (60, 5, 20)])
 def catching_up(stem: int, slow: int, head: int, time: int) -> Draft:
     fast = Fraction(slow * (head + time), time)
@@ -231,7 +231,8 @@ def triangle_on_plane(stem: int, a: tuple, b: tuple, c: tuple) -> Draft:
                               grid=True)
         text = "모눈 한 칸의 길이가 $1$인 좌표평면 위의 세 점 $A$, $B$, $C$를 꼭짓점으로 하는 삼각형 $ABC$의 넓이는?"
         return numeric(text, area, [base * height, base + height], low=0, image=image)
-    text = (f"좌표평면에서 세 점 $A({a[0]},\\ {a[1]})$, $B({b[0]},\\ {b[1]})$, $C({c[0]},\\ {c[1]})$을 "
+    third = jmath(f"C({c[0]},\\ {c[1]})", "을/를")
+    text = (f"좌표평면에서 세 점 $A({a[0]},\\ {a[1]})$, $B({b[0]},\\ {b[1]})$, {third} "
             "꼭짓점으로 하는 삼각형 $ABC$의 넓이를 구하시오.")
     return short(text, area)
 
@@ -270,13 +271,14 @@ def line_intercepts(stem: int, a: int, b: int) -> Draft:
     if stem == 0:
         image = figures.plane((-5, 5), (-8, 8), curves=[lambda t: a * t + b],
                               x_ticks={float(x): num(x)}, y_ticks={b: str(b)})
-        text = (f"일차함수 $y=ax+b$의 그래프가 그림과 같이 점 $(0,\\ {b})$와 점 $({num(x)},\\ 0)$을 "
+        first = jmath(f"(0,\\ {b})", "과/와")
+        text = (f"일차함수 $y=ax+b$의 그래프가 그림과 같이 점 {first} 점 $({num(x)},\\ 0)$을 "
                 "지날 때, 상수 $a$, $b$에 대하여 $a+b$의 값은?")
         return numeric(text, a + b, [a - b, b - a, -a - b], image=image)
     if stem == 1:
         text = f"일차함수 $y={poly(a, b)}$의 그래프의 $x$절편과 $y$절편의 합은?"
         return numeric(text, x + b, [x - b, -x + b, a + b])
-    text = (f"직선 $y={poly(a, b)}$와 $x$축, $y$축으로 둘러싸인 삼각형의 넓이를 구하시오.")
+    text = (f"직선 {jmath(f'y={poly(a, b)}', '과/와')} $x$축, $y$축으로 둘러싸인 삼각형의 넓이를 구하시오.")
     return short(text, abs(x * b) / 2)
 
 
@@ -295,7 +297,7 @@ def two_unknowns(stem: int, x: int, y: int) -> Draft:
     return short(text, x)
 
 
-@maths("일차부등식", 8, 3, groups="aa", values=[
+@maths("일차부등식", 8, 4, groups="aa", values=[
     (1200, 900, 1800), (1000, 700, 2100), (1500, 1100, 2000), (2000, 1600, 2400)])
 def cheaper_market(stem: int, near: int, far: int, fare: int) -> Draft:
     least = fare // (near - far) + 1
@@ -310,7 +312,7 @@ def cheaper_market(stem: int, near: int, far: int, fare: int) -> Draft:
                    fmt=counted("송이" if stem == 0 else "권"))
 
 
-@maths("경우의 수와 확률", 8, 2, groups="aa", values=[(7,), (5,), (8,), (9,)])
+@maths("경우의 수와 확률", 8, 1, groups="aa", values=[(7,), (5,), (8,), (9,)])
 def two_dice(stem: int, total: int) -> Draft:
     ways = 6 - abs(total - 7)
     if stem == 0:

@@ -55,7 +55,7 @@ def remainder(stem: int, a: int, b: int, c: int, at: int) -> Draft:
     return numeric(text, constant, [-constant, constant + b, constant - a])
 
 
-@maths("이차함수의 최대와 최소", 10, 3, groups="aa", values=[
+@maths("이차함수의 최대와 최소", 10, 4, groups="aa", values=[
     (1, -2, 0, 3), (3, 1, 1, 4), (2, 0, 0, 5), (1, 5, -1, 2)])
 def quadratic_range(stem: int, p: int, q: int, low: int, high: int) -> Draft:
     rule = poly(1, -2 * p, p * p + q)
@@ -135,7 +135,8 @@ def logarithm(stem: int, base: int, a: int, b: int = 1) -> Draft:
         exponent = next(k for k in range(1, 9) if base**k == a // b)
         return numeric(text, exponent, [a - b, a // b, base], low=0)
     exponent = next(k for k in range(1, 9) if base**k == a)
-    text = f"로그의 정의를 이용하여 방정식 $\\log_{base} x={exponent}$를 만족시키는 $x$의 값을 구하시오."
+    equation = jmath(f"\\log_{base} x={exponent}", "을/를")
+    text = f"로그의 정의를 이용하여 방정식 {equation} 만족시키는 $x$의 값을 구하시오."
     return short(text, a)
 
 
@@ -217,7 +218,7 @@ def geometric_sum(stem: int, a: int, r: int, n: int) -> Draft:
     return short(text, value)
 
 
-@maths("조건부확률", 12, 3, groups="aa", values=[
+@maths("조건부확률", 12, 4, groups="aa", values=[
     (18, 12, 14, 16), (20, 10, 15, 15), (24, 16, 12, 28), (9, 15, 21, 5)])
 def conditional(stem: int, a: int, b: int, c: int, d: int) -> Draft:
     total = a + b + c + d
@@ -244,7 +245,7 @@ def binomial(stem: int, n: int, p: Fraction) -> Draft:
     return short(text, n * p)
 
 
-@maths("정규분포", 12, 4, groups="aa", values=[
+@maths("정규분포", 12, 5, groups="aa", values=[
     (60, 10, 1, 2), (170, 5, 1, 1), (50, 4, 2, 1), (75, 8, 2, 2)])
 def normal_band(stem: int, mean: int, sd: int, left: int, right: int) -> Draft:
     area = {1: 3413, 2: 4772}
@@ -273,7 +274,7 @@ def _bell(marks: dict[float, str]) -> bytes:
                          x_ticks=marks, axes=False)
 
 
-@maths("중복조합", 12, 3, groups="aa", values=[(3, 5), (4, 6), (3, 7), (4, 4)])
+@maths("중복조합", 12, 4, groups="aa", values=[(3, 5), (4, 6), (3, 7), (4, 4)])
 def multichoose(stem: int, kinds: int, total: int) -> Draft:
     value = comb(kinds + total - 1, total)
     if stem == 0:

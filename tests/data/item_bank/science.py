@@ -109,7 +109,7 @@ def density(stem: int, mass: int, volume: int) -> Draft:
     return numeric(text, value, [value * 2, value / 2, value + 1], low=0, fmt=lambda v: f"${float(v):g}$ g/cm³")
 
 
-@science("화학 - 물질의 상태 변화", 7, 2, groups="ab", values=[(20, 100), (15, 60), (25, 80), (30, 75)])
+@science("화학 - 물질의 상태 변화", 7, 1, groups="ab", values=[(20, 100), (15, 60), (25, 80), (30, 75)])
 def heating_curve(stem: int, melt: int, boil: int) -> Draft:
     image = charts.line_graph([[(0, 5), (2, melt), (4, melt), (8, boil), (10, boil)]], "time (min)", "T (°C)",
                               [2, 4, 8, 10], [melt, boil], guides=[(4, melt), (10, boil)])
@@ -133,7 +133,7 @@ def redox(stem: int, formula: str, first: str, second: str) -> Draft:
     return worded(f"화합물 ${formula}$에서 {first}의 산화수는?", f"${second}$", [f"${v}$" for v in wrong])
 
 
-@science("화학 - 산과 염기의 중화 반응", 11, 3, groups="aa", values=[(1, 100, 2), (2, 50, 4), (1, 60, 3), (3, 40, 2)])
+@science("화학 - 산과 염기의 중화 반응", 11, 4, groups="aa", values=[(1, 100, 2), (2, 50, 4), (1, 60, 3), (3, 40, 2)])
 def neutralise(stem: int, acid: int, ml: int, base: int) -> Draft:
     need = Fraction(acid * ml, base)
     text = (f"${acid}$ M 염산(HCl) ${ml}$ mL를 완전히 중화하는 데 필요한 ${base}$ M 수산화 나트륨(NaOH) 수용액의 부피는 몇 mL인가?",
@@ -171,7 +171,7 @@ def chromosomes(stem: int, count: int, name: str) -> Draft:
     return numeric(text, count // 2, [count, count * 2, count // 2 - 1], low=1, fmt=counted("개"))
 
 
-@science("생명과학 - 생식과 세포 분열", 9, 2, groups="a", values=[("체세포 분열", 1), ("감수 분열", 2)])
+@science("생명과학 - 생식과 세포 분열", 9, 1, groups="a", values=[("체세포 분열", 1), ("감수 분열", 2)])
 def divisions(stem: int, name: str, times: int) -> Draft:
     one, two = "분열이 1회 일어나 딸세포 2개가 생긴다.", "분열이 연속 2회 일어나 딸세포 4개가 생긴다."
     wrong = [two if times == 1 else one, "딸세포의 염색체 수가 모세포의 2배가 된다.", "세포벽이 있는 세포에서는 일어나지 않는다.",
@@ -193,7 +193,7 @@ def heredity(stem: int, data: int | str) -> Draft:
     return short(text, f"{value}개") if stem else numeric(text, value, [data // 2, data * 3 // 4, data // 3], step=10, low=0, fmt=counted("개"))
 
 
-@science("생명과학 - 혈액형의 유전", 9, 3, groups="a", values=[("A", "B", "O"), ("AB", "O", "A"), ("B", "B", "O")])
+@science("생명과학 - 혈액형의 유전", 9, 5, groups="a", values=[("A", "B", "O"), ("AB", "O", "A"), ("B", "B", "O")])
 def blood_tree(stem: int, father: str, mother: str, child: str) -> Draft:
     image = charts.pedigree([(father, 2.5, 0, True), (mother, 7.5, 0, False), (child, 5, 1, True)], [(0, 1, [2])])
     genes = {("A", "B", "O"): "AO - BO", ("AB", "O", "A"): "AB - OO", ("B", "B", "O"): "BO - BO"}
@@ -220,7 +220,7 @@ def photosynthesis(stem: int, name: str, key: str) -> Draft:
     return worded(f"식물의 {name}에 대한 설명으로 옳은 것은?", facts[key], wrong)
 
 
-@science("지구과학 - 지진과 지구 내부", 10, 3, groups="aa", values=[(6, 3, 10), (8, 4, 20), (8, 4, 15), (6, 3, 30)])
+@science("지구과학 - 지진과 지구 내부", 10, 4, groups="aa", values=[(6, 3, 10), (8, 4, 20), (8, 4, 15), (6, 3, 30)])
 def ps_time(stem: int, p: int, s: int, gap: int) -> Draft:
     value = gap * p * s // (p - s)
     if stem == 0:
@@ -262,7 +262,7 @@ def parallax(stem: int, angle: Fraction) -> Draft:
     return numeric(text[0], value, [value * 2, value / 2, angle], low=0, step=5, fmt=lambda v: f"${float(v):g}$ pc")
 
 
-@science("지구과학 - 대기 중의 물", 9, 3, groups="aa", values=[(20, 10), (25, 10), (30, 15), (20, 5)])
+@science("지구과학 - 대기 중의 물", 9, 4, groups="aa", values=[(20, 10), (25, 10), (30, 15), (20, 5)])
 def humidity(stem: int, warm: int, dew: int) -> Draft:
     """Uses a simplified table of saturated vapour, printed in the stem."""
     hold = {5: Fraction(7), 10: Fraction(9), 15: Fraction(13), 20: Fraction(18), 25: Fraction(20), 30: Fraction(26)}

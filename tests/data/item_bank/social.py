@@ -45,7 +45,7 @@ def growth(stem: int, before: int, after: int) -> Draft:
     return short(text, f"{rate}%")
 
 
-@civics("환율", 12, 3, groups="aa", values=[(1200, 1300), (1300, 1200), (1100, 1250), (1400, 1300)])
+@civics("환율", 12, 4, groups="aa", values=[(1200, 1300), (1300, 1200), (1100, 1250), (1400, 1300)])
 def exchange(stem: int, before: int, after: int) -> Draft:
     rise = after > before
     way = "올랐다" if rise else "내렸다"
@@ -59,7 +59,7 @@ def exchange(stem: int, before: int, after: int) -> Draft:
     return worded(text, good if rise else bad, wrong, image if stem == 0 else None)
 
 
-@civics("인구 구조와 부양비", 12, 3, groups="ab", values=[(20, 60, 20), (15, 60, 25), (24, 64, 12), (12, 50, 38), (10, 75, 15)])
+@civics("인구 구조와 부양비", 12, 4, groups="ab", values=[(20, 60, 20), (15, 60, 25), (24, 64, 12), (12, 50, 38), (10, 75, 15)])
 def dependency(stem: int, young: int, adult: int, old: int) -> Draft:
     image = charts.pie({"0-14": young, "15-64": adult, "65+": old})
     share, other = (old, young) if stem == 0 else (young, old)
@@ -127,7 +127,7 @@ EVENTS = [("고조선 멸망", -108), ("살수 대첩", 612), ("발해 건국", 
           ("병자호란 발발", 1636), ("강화도 조약 체결", 1876), ("3·1 운동", 1919), ("8·15 광복", 1945)]
 
 
-@history("한국사의 흐름", 12, 3, groups="aa", values=[(0, 3, 4, 7), (1, 2, 5, 8), (2, 4, 6, 9), (3, 5, 7, 8)])
+@history("한국사의 흐름", 12, 4, groups="aa", values=[(0, 3, 4, 7), (1, 2, 5, 8), (2, 4, 6, 9), (3, 5, 7, 8)])
 def order_of_events(stem: int, *picked: int) -> Draft:
     names = [EVENTS[i][0] for i in picked]
     shuffled = [2, 0, 3, 1]
@@ -138,3 +138,41 @@ def order_of_events(stem: int, *picked: int) -> Draft:
     wrong = [show([order[k] for k in turn]) for turn in ((1, 0, 2, 3), (0, 2, 1, 3), (0, 1, 3, 2), (3, 2, 1, 0))]
     ask = ("다음 사건을 일어난 순서대로 옳게 나열한 것은?", "(가)~(라)를 시대순으로 바르게 배열한 것은?")[stem]
     return worded(f"{ask}\n{listing}", show(order), wrong)
+
+
+BOOKS = {"정약용": "목민심서", "박지원": "열하일기", "박제가": "북학의", "유형원": "반계수록", "이익": "성호사설", "홍대용": "의산문답"}
+
+
+@history("실학의 발달", 8, 2, groups="aa", values=[("정약용",), ("박지원",), ("박제가",), ("유형원",)])
+def scholars(stem: int, name: str) -> Draft:
+    pool = list(BOOKS)
+    rest = [pool[(pool.index(name) + step) % len(pool)] for step in range(1, 5)]
+    if stem == 0:
+        return worded(f"조선 후기의 실학자 {josa(name, '이/가')} 지은 책은?", BOOKS[name], [BOOKS[n] for n in rest])
+    return worded(f"다음 책을 저술한 조선 후기의 실학자는?\n‘{BOOKS[name]}’", name, rest)
+
+
+TREATIES = {"강화도 조약": "부산 외 두 곳의 항구를 열고 해안 측량을 허용하였다.", "제물포 조약": "임오군란의 피해를 배상하고 일본 공사관에 경비병을 두게 하였다.",
+            "조·미 수호 통상 조약": "서양 국가와 처음 맺은 조약으로 최혜국 대우를 인정하였다.", "을사늑약": "대한 제국의 외교권을 빼앗고 통감부를 두게 하였다.",
+            "한·일 신협약": "대한 제국 정부의 각 부 차관에 일본인을 임명하게 하였다."}
+
+
+@history("개항과 국권 침탈", 9, 3, groups="aa", values=[("강화도 조약",), ("을사늑약",), ("제물포 조약",), ("한·일 신협약",)])
+def treaties(stem: int, name: str) -> Draft:
+    rest = [n for n in TREATIES if n != name]
+    if stem == 0:
+        return worded(f"다음 내용과 관련된 조약은?\n“{TREATIES[name]}”", name, rest)
+    return worded(f"{name}에 대한 설명으로 옳은 것은?", TREATIES[name], [TREATIES[n] for n in rest])
+
+
+GROUPS = {"신민회": "대성 학교와 오산 학교를 세우고 국외에 독립군 기지를 마련하려 하였다.", "의열단": "김원봉이 조직하였으며 ‘조선 혁명 선언’을 활동 지침으로 삼았다.",
+          "한인 애국단": "김구가 조직하였으며 이봉창과 윤봉길이 단원으로 활동하였다.", "신간회": "민족주의자와 사회주의자가 함께 세웠으며 광주 학생 항일 운동에 조사단을 보냈다.",
+          "독립 협회": "독립문을 세우고 만민 공동회를 열었다."}
+
+
+@history("민족 운동 단체", 10, 3, groups="aa", values=[("신민회",), ("신간회",), ("의열단",), ("독립 협회",)])
+def societies(stem: int, name: str) -> Draft:
+    rest = [n for n in GROUPS if n != name]
+    if stem == 0:
+        return worded(f"다음 설명에 해당하는 단체는?\n“{GROUPS[name]}”", name, rest)
+    return worded(f"{josa(name, '이/가')} 벌인 활동으로 옳은 것은?", GROUPS[name], [GROUPS[n] for n in rest])

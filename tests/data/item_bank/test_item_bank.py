@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from core import josa
+
 HERE = Path(__file__).resolve().parent
 csv.field_size_limit(10**7)
 
@@ -82,3 +84,31 @@ def test_judgements_refer_to_what_is_there(items: list[dict[str, str]]) -> None:
 def test_files_stay_small() -> None:
     names = ("items.csv", "queries.csv", "judgements.csv")
     assert sum((HERE / name).stat().st_size for name in names) < 1_200_000
+
+
+# A formula and the particle behind it; "이" before another syllable is mostly the copula.
+PARTICLE = re.compile(r"(\$[^$\n]+\$)(을|를|과|와|은|는|이|가|으로|로)(?![가-힣])")
+PAIRS = {particle: pair for pair in ("을/를", "과/와", "은/는", "이/가", "으로/로")
+         for particle in pair.split("/")}
+
+
+@pytest.mark.parametrize("spoken", [
+    "$x$와", "$-x^2+4x$와", "$3x-6$과", "$2x+10$과", "$x=3$을", "$x+5$를", "$(3,\\ -1)$을",
+    "$C(0,\\ 2)$를", "$(0,\\ 6)$과", "$x^2$을", "$y=x^{10}$을", "$9^{\\frac{3}{2}}$을",
+    "$\\frac{1}{2}$을", "$\\frac{2}{3}$를", "$\\frac{1}{8}$로", "$\\frac{3}{5}$으로", "$x-2$로",
+    "$x+1$로", "$x-3$으로", "$30^\\circ$가", "$\\sqrt{27}$을", "$\\sqrt{45}$를",
+    "$\\overline{BC}$를", "$\\left(4,\\ \\frac{1}{6}\\right)$을", "$f^{-1}(x)$를", "$S_n$은",
+    "$m$을", "$\\beta$는",
+])
+def test_a_particle_fits_how_a_formula_is_read(spoken: str) -> None:
+    formula, particle = PARTICLE.fullmatch(spoken).groups()
+    assert josa(formula, PAIRS[particle]) == spoken
+
+
+def test_every_particle_behind_a_formula_fits(items: list[dict[str, str]]) -> None:
+    found = [(item["id"], match[1], match[2]) for item in items
+             for match in PARTICLE.finditer(item["question_text"])]
+    assert len(found) >= 70
+    wrong = [(name, formula + particle) for name, formula, particle in found
+             if josa(formula, PAIRS[particle]) != formula + particle]
+    assert not wrong
