@@ -1,17 +1,21 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
-# Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else   MODEL=…   BENCH=…
+# Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
+#             make model: MODEL=… FROM=… FORCE=1          make bench: BENCH=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MODEL ?= multilingual-e5-small
 BENCH ?= p1_p2
+export MODEL BENCH
+# A model that a command needs, made where it is missing. FROM= and FORCE= are meant for `make model` alone.
+needed_model = env -u FROM -u FORCE dev/model.sh
 
 ##@ To start with
 .PHONY: demo up psql url status down reset
 demo: up                   ## everything from nothing: build, model, server, five searches in Korean items
-	@dev/model.sh multilingual-e5-small
 	@dev/demo.sh
-up: build                  ## a private server with the extension, on a free port
+up: build                  ## a private server with the extension and its default model, on a free port
+	@$(needed_model) multilingual-e5-small
 	@dev/server.sh up
 psql:                      ## psql on it
 	@dev/server.sh psql
@@ -30,19 +34,19 @@ setup:                     ## system packages, Python venv, cargo-pgrx, PostgreS
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
 	@dev/build.sh
-model: setup               ## a model directory: make model MODEL=all-MiniLM-L6-v2 [FROM=/its/source]
-	@dev/model.sh "$(MODEL)"
+model: setup               ## a model directory: make model MODEL=all-MiniLM-L6-v2 [FROM=/its/source] [FORCE=1]
+	@dev/model.sh "$$MODEL"
 test: build                ## every test and linter, on a throw-away server
-	@dev/model.sh multilingual-e5-small
-	@dev/model.sh all-MiniLM-L6-v2
+	@$(needed_model) multilingual-e5-small
+	@$(needed_model) all-MiniLM-L6-v2
 	@dev/test.sh
 lint: setup                ## formatting, clippy, ruff, shellcheck, the house rules
 	@dev/lint.sh
 fmt: setup                 ## let the formatters write
 	@dev/fmt.sh
 bench: build               ## tests/bench/$(BENCH).py on a throw-away server: make bench BENCH=p1_p2
-	@dev/model.sh multilingual-e5-small
-	@dev/bench.sh "$(BENCH)"
+	@$(needed_model) multilingual-e5-small
+	@dev/bench.sh "$$BENCH"
 env:                       ## for your own shell: eval "$(make -s env)"
 	@dev/env.sh
 

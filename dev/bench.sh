@@ -6,8 +6,7 @@ source "$ROOT/dev/cluster.sh"
 source "$ROOT/dev/throwaway.sh"
 
 script=$ROOT/tests/bench/${1:-}.py
-[[ -f $script ]] || die "there is no tests/bench/${1:-}.py" \
-    "there are: $(cd "$ROOT/tests" && compgen -G 'bench/*.py' | sed 's#bench/\(.*\)\.py#\1#' | tr '\n' ' ')"
+[[ -f $script ]] || die "there is no tests/bench/${1:-}.py" "there are: $(cd "$ROOT/tests/bench" && echo *.py)"
 step "bench $1, PostgreSQL $PG"
 throwaway_start bench
 in_cluster itembank -c 'CREATE EXTENSION itembank_embed CASCADE'

@@ -2,14 +2,12 @@
 # Builds the extension (release) and installs it into the chosen PostgreSQL. Does nothing where no source changed.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
+cd "$ROOT"
 
-# The newest stamp is this step's own file, so `find -newer` sees edits; folders are looked at too,
+# The stamp is as old as the build, so `find -newer` sees edits; folders are looked at too,
 # because a deleted file shows only there.
-sources=()
-for path in Cargo.toml Cargo.lock itembank_embed.control src crates sql; do
-    [[ ! -e $ROOT/$path ]] || sources+=("$ROOT/$path")
-done
-want="$PG_CONFIG $(rustc --version)"
+sources=(Cargo.toml Cargo.lock itembank_embed.control src crates sql)
+want="$PG_CONFIG $("$PG_CONFIG" --version) $(rustc --version)"
 name=build-$PG
 if stamped "$name" "$want" && [[ -f $("$PG_CONFIG" --sharedir)/extension/itembank_embed.control ]] &&
     [[ -z $(find "${sources[@]}" -newer "$DEV_DIR/stamps/$name" -print -quit) ]]; then
@@ -19,7 +17,6 @@ fi
 began=$(mktemp) # a source that is saved while cargo runs must count as newer
 trap 'rm -f "$began"' EXIT
 step "the extension, release build for PostgreSQL $PG (3 to 5 minutes the first time)"
-cd "$ROOT"
 logged build env RUST_BACKTRACE=0 cargo pgrx install --release --pg-config "$PG_CONFIG" "${PG_FEATURES[@]}"
 stamp "$name" "$want"
 touch -r "$began" "$DEV_DIR/stamps/$name"

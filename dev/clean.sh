@@ -3,11 +3,13 @@
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/cluster.sh"
 
-for pid_file in "$DEV_DIR"/server-*/data/postmaster.pid "$DEV_DIR"/test/*/data/postmaster.pid; do
-    [[ -f $pid_file ]] || continue
-    PGBIN=$(cat "$(dirname "$pid_file")/../programs") # the PostgreSQL that the cluster was started with
-    cluster_stop "$(realpath "$(dirname "$pid_file")/..")"
+[[ -e $DEV_DIR || -L $ROOT/.dev ]] || exit 0
+[[ ! -e $DEV_DIR || -f $DEV_DIR/$MARKER ]] ||
+    die "$DEV_DIR was not made by this project (it has no $MARKER): nothing is removed"
+for cluster in "$DEV_DIR"/server-* "$DEV_DIR"/test/*; do
+    cluster_stop "$cluster"
 done
 rm -rf "${DEV_DIR:?}"
-[[ ! -L $ROOT/.dev ]] || rm "$ROOT/.dev"
+# Only the link to what was just removed: with a DEV_DIR of your own, .dev is another folder.
+[[ ! -L $ROOT/.dev || -e $ROOT/.dev ]] || rm "$ROOT/.dev"
 step "removed $DEV_DIR"

@@ -39,56 +39,46 @@ ANALYZE items;
 \echo
 \echo '4. Five searches'
 
+-- What each of them shows of the items it found.
+\set columns 'row_number() OVER (ORDER BY distance) AS rank, id, subject, grade, unit, '
+\set columns :columns 'round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question'
+\timing on
+
 \echo
 \echo 'a) as a teacher would say it'
 \set q '두 근의 합과 곱을 구하는 이차방정식 문제'
 \echo '  ' :q
-\timing on
-SELECT row_number() OVER (ORDER BY distance) AS rank, id, subject, unit,
-       round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question
+SELECT :columns
 FROM (SELECT *, embedding <=> embed('multilingual-e5-small', :'q', task => 'query') AS distance
       FROM items ORDER BY distance LIMIT 5) AS nearest;
-\timing off
 
 \echo
 \echo 'b) a formula'
 \set q '$\\lim_{x \\to 2} \\frac{x^2 - 4}{x - 2}$'
 \echo '  ' :q
-\timing on
-SELECT row_number() OVER (ORDER BY distance) AS rank, id, subject, unit,
-       round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question
+SELECT :columns
 FROM (SELECT *, embedding <=> embed('multilingual-e5-small', :'q', task => 'query') AS distance
       FROM items ORDER BY distance LIMIT 5) AS nearest;
-\timing off
 
 \echo
 \echo 'c) Korean items, asked for in English'
 \set q 'sum of the first ten terms of an arithmetic sequence'
 \echo '  ' :q
-\timing on
-SELECT row_number() OVER (ORDER BY distance) AS rank, id, subject, unit,
-       round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question
+SELECT :columns
 FROM (SELECT *, embedding <=> embed('multilingual-e5-small', :'q', task => 'query') AS distance
       FROM items ORDER BY distance LIMIT 5) AS nearest;
-\timing off
 
 \echo
 \echo 'd) only 과학, only 중학교 (grades 7 to 9): SQL filters as ever'
 \set q '전류와 저항'
 \echo '  ' :q
-\timing on
-SELECT row_number() OVER (ORDER BY distance) AS rank, id, grade, unit,
-       round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question
+SELECT :columns
 FROM (SELECT *, embedding <=> embed('multilingual-e5-small', :'q', task => 'query') AS distance
       FROM items WHERE subject = '과학' AND grade BETWEEN 7 AND 9 ORDER BY distance LIMIT 5) AS nearest;
-\timing off
 
 \echo
 \echo 'e) items like this one: near duplicates need no model at all, their vectors are there'
 SELECT id, left(question_text, 60) AS question FROM items WHERE id = 'M-0002';
-\timing on
-SELECT row_number() OVER (ORDER BY distance) AS rank, id, subject, unit,
-       round((1 - distance)::numeric, 3) AS similarity, left(question_text, 50) AS question
+SELECT :columns
 FROM (SELECT *, embedding <=> (SELECT embedding FROM items WHERE id = 'M-0002') AS distance
       FROM items WHERE id <> 'M-0002' ORDER BY distance LIMIT 5) AS nearest;
-\timing off

