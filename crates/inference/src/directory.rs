@@ -16,8 +16,6 @@ use std::path::{Path, PathBuf};
 
 /// Longest model name in bytes.
 const MAX_NAME: usize = 128;
-/// Files that a stamp covers; a model has a handful.
-const MAX_STAMPED: usize = 256;
 
 /// A model's directory on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,7 +78,7 @@ impl Directory {
             let identity = fs::metadata(&path).map(|found| checksum::identity(&found));
             (path, identity.unwrap_or_default())
         };
-        Stamp(files.into_iter().take(MAX_STAMPED).map(identify).collect())
+        Stamp(files.into_iter().map(identify).collect())
     }
 
     /// Reads the manifest, or derives one from a sentence-transformers layout.
