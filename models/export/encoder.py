@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from onnx import TensorProto
 
+from export.config import Section
 from export.errors import ExportError
 from export.graph import Graph
 from export.linear import embedding, float_type, linear
@@ -23,6 +24,7 @@ from export.weights import Weights
 log = logging.getLogger(__name__)
 
 ARCHITECTURES = ("bert", "xlm-roberta")
+WORDS = "embeddings.word_embeddings.weight"
 
 
 @dataclass(frozen=True)
@@ -41,24 +43,21 @@ class EncoderConfig:
     @classmethod
     def from_dict(cls, config: dict) -> "EncoderConfig":
         """From config.json; refuses what this graph would compute wrongly."""
-        architecture = config.get("model_type")
-        if architecture not in ARCHITECTURES:
-            raise ExportError(f"model_type {architecture!r} is none of {', '.join(ARCHITECTURES)}")
-        if config.get("hidden_act", "gelu") != "gelu":
-            raise ExportError(f"hidden_act {config['hidden_act']!r} is not supported, only 'gelu'")
-        if config.get("position_embedding_type", "absolute") != "absolute":
-            raise ExportError("only absolute position embeddings are supported")
+        section = Section(config)
+        architecture = section.want("model_type", ARCHITECTURES)
+        section.want("hidden_act", ("gelu",), "gelu")
+        section.want("position_embedding_type", ("absolute",), "absolute")
         if config.get("is_decoder"):
             raise ExportError("is_decoder is not supported: a token sees those behind it, too")
         found = cls(
             architecture=architecture,
-            hidden=_count(config, "hidden_size"),
-            layers=_count(config, "num_hidden_layers"),
-            heads=_count(config, "num_attention_heads"),
-            positions=_count(config, "max_position_embeddings"),
-            vocabulary=_count(config, "vocab_size"),
-            pad_id=_pad_id(config),
-            epsilon=_number(config, "layer_norm_eps"),
+            hidden=section.count("hidden_size"),
+            layers=section.count("num_hidden_layers"),
+            heads=section.count("num_attention_heads"),
+            positions=section.count("max_position_embeddings"),
+            vocabulary=section.count("vocab_size"),
+            pad_id=_pad_id(section, architecture),
+            epsilon=section.number("layer_norm_eps"),
         )
         if found.hidden % found.heads:
             raise ExportError(
@@ -77,31 +76,13 @@ class EncoderConfig:
         return self.positions
 
 
-def _number(config: dict, key: str) -> float:
-    value = config.get(key)
-    if value is None:
-        raise ExportError(f"config.json has no {key}")
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
-        raise ExportError(f"config.json: {key} is {value!r}, not a positive number")
-    return value
-
-
-def _count(config: dict, key: str) -> int:
-    value = _number(config, key)
-    if not isinstance(value, int):
-        raise ExportError(f"config.json: {key} is {value!r}, not a whole number")
-    return value
-
-
-def _pad_id(config: dict) -> int:
+def _pad_id(section: Section, architecture: str) -> int:
     """Absent, it is what transformers takes; null only where positions do not start behind it."""
-    is_roberta = config["model_type"] == "xlm-roberta"
-    value = config.get("pad_token_id", 1 if is_roberta else 0)
-    if value is None and not is_roberta:
-        return 0
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ExportError(f"config.json: pad_token_id is {value!r}, not a token's id")
-    return value
+    if architecture == "xlm-roberta":
+        # `null` is no default here: the positions count from this id
+        section = Section({"pad_token_id": 1} | section.content, section.place)
+        return section.token("pad_token_id")
+    return section.token("pad_token_id", 0)
 
 
 class EncoderGraph:
@@ -115,9 +96,7 @@ class EncoderGraph:
 
     def embed_tokens(self, ids: str) -> str:
         """ids int64 [batch, sequence] → [batch, sequence, hidden], normalised."""
-        words = embedding(
-            self.graph, ids, self.weights, "embeddings.word_embeddings.weight", self.precision
-        )
+        words = embedding(self.graph, ids, self.weights, WORDS, self.precision)
         # Every token is of type 0, so that its row can be added to the positions once and for all.
         table = (
             self.weights.dense("embeddings.position_embeddings.weight")

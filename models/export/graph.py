@@ -5,6 +5,8 @@ Each weight is written when it is added and then forgotten, so that a checkpoint
 can be exported: what is needed is room for a few copies of its largest tensor.
 """
 
+import math
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -49,10 +51,12 @@ class Graph:
         """Add a standard operator; an input of "" is one left out. Returns its output name(s)."""
         return self._node(operator, inputs, outputs, "", attributes)
 
-    def contrib(self, operator: str, inputs: list[str], **attributes) -> str:
+    def contrib(
+        self, operator: str, inputs: list[str], outputs: int = 1, **attributes
+    ) -> str | list[str]:
         """Add an operator of ONNX Runtime's own domain."""
         self._uses_contrib = True
-        return self._node(operator, inputs, 1, CONTRIB, attributes)
+        return self._node(operator, inputs, outputs, CONTRIB, attributes)
 
     def _node(self, operator, inputs, outputs, domain, attributes):
         stem = f"{operator}_{len(self._nodes)}"
@@ -69,6 +73,11 @@ class Graph:
     def int_scalar(self, value: int) -> str:
         """A constant int64 scalar."""
         return self._constant(np.array(value, np.int64))
+
+    def shape_of(self, *parts: str | int) -> str:
+        """A shape from constants and from int64 vectors that other nodes compute."""
+        vectors = [self.ints(part) if isinstance(part, int) else part for part in parts]
+        return self.op("Concat", vectors, axis=0)
 
     def float_scalar(self, value: float) -> str:
         """A constant float32 scalar."""
@@ -89,24 +98,44 @@ class Graph:
             self._initializers[name] = self._external(name, array)
         return name
 
+    def weight_in_slices(
+        self, name: str, kind: type, shape: tuple[int, ...], slices: Iterable[np.ndarray]
+    ) -> str:
+        """Add a weight of which no more than one slice, some of its rows, is in memory."""
+        kind = np.dtype(kind)
+        size = math.prod(shape) * kind.itemsize
+        if size < INLINE_BYTES:
+            return self.weight(name, np.concatenate(list(slices)))
+        self._initializers[name] = self._place(name, kind, shape, size)
+        for part in slices:
+            self._data.write(np.ascontiguousarray(part).data)
+        return name
+
     def _external(self, name: str, array: np.ndarray) -> onnx.TensorProto:
+        tensor = self._place(name, array.dtype, array.shape, array.nbytes)
+        self._data.write(array.data)
+        return tensor
+
+    def _place(
+        self, name: str, kind: np.dtype, shape: tuple[int, ...], size: int
+    ) -> onnx.TensorProto:
+        """A tensor of `size` bytes that starts on the data file's next page."""
         if self._data is None:
             self._data = self._data_path().open("wb")
         self._data.write(bytes(-self._data.tell() % PAGE))
         tensor = TensorProto(
             name=name,
-            data_type=helper.np_dtype_to_tensor_dtype(array.dtype),
-            dims=array.shape,
+            data_type=helper.np_dtype_to_tensor_dtype(kind),
+            dims=shape,
             data_location=TensorProto.EXTERNAL,
         )
         place = {
             "location": self._data_path().name,
             "offset": self._data.tell(),
-            "length": array.nbytes,
+            "length": size,
         }
         for key, value in place.items():
             tensor.external_data.add(key=key, value=str(value))
-        self._data.write(array.data)
         return tensor
 
     def _data_path(self) -> Path:

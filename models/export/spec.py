@@ -11,21 +11,26 @@ CATALOG = Path(__file__).resolve().parents[1] / "catalog.toml"
 class ModelSpec:
     """One model by name; the fields are the keys of a catalog entry.
 
-    `layers` and `vocabulary` only tell a catalog's model from others that look like it.
+    `layers`, `vocabulary`, `image_size` and `patch_size` only tell a catalog's model from others
+    that look like it. `pooling` is None where the architecture has one of its own; any size from
+    `matryoshka_from` up may be asked for; `prompts` may have an `instruction` beside the tasks.
     """
 
     name: str
     architecture: str
     dimensions: int
     max_tokens: int
-    pooling: str
+    pooling: str | None = None
     normalize: bool = True
     matryoshka: list[int] = field(default_factory=list)
+    matryoshka_from: int | None = None
     prompts: dict[str, str] = field(default_factory=lambda: {"query": "", "document": ""})
     license: str = "unknown"
     source: str = "unknown"
     layers: int | None = None
     vocabulary: int | None = None
+    image_size: int | None = None
+    patch_size: int | None = None
 
 
 def read_catalog(path: Path = CATALOG) -> dict[str, ModelSpec]:

@@ -19,33 +19,47 @@ def find_tokenizer(checkpoint: Path, directory: Path) -> Path:
     raise ExportError(f"{directory} has {problem}; name one with --tokenizer FILE")
 
 
-def write_tokenizer(source: Path, target: Path, pieces: list[str] | None, rows: int) -> None:
-    """Copy without white space, truncation and padding: the host does both, by the manifest.
+def write_tokenizer(source: Path, target: Path, pieces: list[str] | None, rows: int) -> Tokenizer:
+    """Copy the file as `save_tokenizer` writes it.
 
     `pieces` is the vocabulary that the weights were stored with, `rows` the height of their table.
     """
+    return save_tokenizer(read_tokenizer(source), source, target, rows, pieces)
+
+
+def read_tokenizer(path: Path) -> dict:
+    """The content of a tokenizer.json."""
     try:
-        content = json.loads(source.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ExportError(f"cannot read {source}: {error}") from error
-    content["truncation"] = None
-    content["padding"] = None
-    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+        raise ExportError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, dict):
+        raise ExportError(f"{path} is no tokenizer: it is no JSON object")
+    return content
+
+
+def save_tokenizer(
+    content: dict, source: Path, target: Path, rows: int, pieces: list[str] | None = None
+) -> Tokenizer:
+    """Write without white space, truncation and padding: the host does both, by the manifest."""
+    text = json.dumps(
+        content | {"truncation": None, "padding": None}, ensure_ascii=False, separators=(",", ":")
+    )
     try:
         tokenizer = Tokenizer.from_str(text)
     except Exception as error:  # tokenizers raises nothing more precise
         raise ExportError(f"{source} is no tokenizer: {error}") from error
     _check_vocabulary(tokenizer, source, pieces, rows)
     target.write_text(text, encoding="utf-8")
+    return tokenizer
 
 
 def _check_vocabulary(
     tokenizer: Tokenizer, source: Path, pieces: list[str] | None, rows: int
 ) -> None:
-    size = tokenizer.get_vocab_size()
-    if size > rows:
-        raise ExportError(f"{source} has {size} tokens, the model only {rows} rows for them")
     ids = tokenizer.get_vocab()
+    if (last := max(ids.values(), default=-1)) >= rows:
+        raise ExportError(f"{source} has tokens up to {last}, the model only {rows} rows for them")
     for index, piece in enumerate(pieces or []):
         if ids.get(piece) != index:
             raise ExportError(

@@ -3,10 +3,11 @@
 import json
 
 import pytest
-from export.encoder import EncoderConfig
 from export.errors import ExportError
-from export.exporter import check_agreement
-from export.sources import Source
+from export.exporter import open_model, settle_spec
+from export.family import Options
+from export.qwen3_vl.model import INSTRUCTION, PROMPT
+from export.source import Source
 from export.spec import read_catalog
 
 
@@ -14,7 +15,13 @@ class NoWeights:
     """Stands for weights, of which only the number of layers is looked at."""
 
     def __init__(self, layers):
-        self.layers = lambda: layers
+        self.counts = layers
+
+    def below(self, *_where):
+        return self
+
+    def layers(self, stem):
+        return self.counts[stem]
 
 
 def config(kind, hidden, layers, vocabulary, positions, pad=0):
@@ -63,23 +70,112 @@ PUBLISHED = {
 }
 
 
+DEEPSTACK_2B = {"deepstack_visual_indexes": [5, 11, 17]}
+DEEPSTACK_8B = {"deepstack_visual_indexes": [8, 16, 24]}
+
+
+def siglip(vocabulary, tokenizer, filter_, size, **numbers):
+    """The defaults of the base size are left out, as in the published files."""
+    text = {"model_type": "siglip_text_model", "vocab_size": vocabulary}
+    image = {"model_type": "siglip_vision_model", "image_size": size, "patch_size": 16}
+    layers = numbers.get("num_hidden_layers", 12)
+    return {
+        "config.json": {
+            "model_type": "siglip",
+            "text_config": text | {k: v for k, v in numbers.items() if k != "patch_size"},
+            "vision_config": image | numbers,
+        },
+        "preprocessor_config.json": {
+            "do_resize": True,
+            "size": {"height": size, "width": size},
+            "resample": filter_,
+            "rescale_factor": 1 / 255,
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+        },
+        "tokenizer_config.json": {"tokenizer_class": tokenizer},
+        "tokenizer.json": {},
+        "layers": {"encoder.layers.": layers},
+    }
+
+
+SO400M = {
+    "hidden_size": 1152,
+    "intermediate_size": 4304,
+    "num_hidden_layers": 27,
+    "num_attention_heads": 16,
+}
+V1, V2 = (32000, "SiglipTokenizer", 3), (256000, "GemmaTokenizer", 2)
+
+
+def qwen3_vl(hidden, inner, layers, heads, vision):
+    return {
+        "config.json": {
+            "model_type": "qwen3_vl",
+            "image_token_id": 151655,
+            "vision_start_token_id": 151652,
+            "vision_end_token_id": 151653,
+            "text_config": {
+                "hidden_size": hidden,
+                "intermediate_size": inner,
+                "num_hidden_layers": layers,
+                "num_attention_heads": heads,
+                "num_key_value_heads": 8,
+                "head_dim": 128,
+                "vocab_size": 151936,
+                "max_position_embeddings": 262144,
+                "rms_norm_eps": 1e-6,
+                "rope_theta": 5000000,
+                "rope_scaling": {
+                    "rope_type": "default",
+                    "mrope_interleaved": True,
+                    "mrope_section": [24, 20, 20],
+                },
+            },
+            "vision_config": {"out_hidden_size": hidden, "num_heads": 16, **vision},
+        },
+        "preprocessor_config.json": {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3},
+        "layers": {"layers.": layers, "blocks.": vision["depth"]},
+    }
+
+
+PUBLISHED |= {
+    "siglip-base-patch16-224": siglip(*V1, 224),
+    "siglip-base-patch16-384": siglip(*V1, 384),
+    "siglip-so400m-patch14-384": siglip(*V1, 384, patch_size=14, **SO400M),
+    "siglip2-base-patch16-224": siglip(*V2, 224),
+    "siglip2-so400m-patch16-384": siglip(*V2, 384, **SO400M),
+    "Qwen3-VL-Embedding-2B": qwen3_vl(
+        2048, 6144, 28, 16, {"depth": 24, "hidden_size": 1024, **DEEPSTACK_2B}
+    ),
+    "Qwen3-VL-Embedding-8B": qwen3_vl(
+        4096, 12288, 36, 32, {"depth": 27, "hidden_size": 1152, **DEEPSTACK_8B}
+    ),
+}
+ENCODERS = [name for name, files in PUBLISHED.items() if "modules.json" in files]
+
+
 def check(name, folder, files):
+    files = dict(files)
+    layers = files.pop("layers", None)
     for file, content in files.items():
         path = folder / file
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
     numbers = files["config.json"]
-    weights = NoWeights(numbers["num_hidden_layers"])
-    source = Source(folder, "the folder", numbers, weights, "fp32")
-    check_agreement(read_catalog()[name], EncoderConfig.from_dict(numbers), source)
-    source.check(read_catalog()[name])
+    layers = layers or {"encoder.layer.": numbers["num_hidden_layers"]}
+    source = Source(folder, folder, "the folder", numbers, NoWeights(layers))
+    settle_spec(open_model(source), source, name, None, Options())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
-@pytest.mark.parametrize("bare", [False, True])
-def test_the_published_checkpoint_passes(tmp_path, name, bare):
-    files = PUBLISHED[name]
-    check(name, tmp_path, {"config.json": files["config.json"]} if bare else files)
+def test_the_published_checkpoint_passes(tmp_path, name):
+    check(name, tmp_path, PUBLISHED[name])
+
+
+@pytest.mark.parametrize("name", ENCODERS)
+def test_an_encoder_without_the_files_of_sentence_transformers_passes(tmp_path, name):
+    check(name, tmp_path, {"config.json": PUBLISHED[name]["config.json"]})
 
 
 def test_every_entry_is_tried_and_says_what_tells_it_from_others():
@@ -111,6 +207,21 @@ OTHERS = {
     "cls": (E5, {"1_Pooling/config.json": CLS}, "has pooling mean, but"),
     "other prompts": (E5, {SETTINGS: {"prompts": {"query": "q: "}}}, "has prompts {'query': 'qu"),
     "unknown prompts": (E5, {SETTINGS: {"prompts": {"x": "x: "}}}, "none of the prompts ['x']"),
+    "another image size": (
+        "siglip-base-patch16-224",
+        siglip(*V1, 384),
+        "has image_size 224, but the folder has 384",
+    ),
+    "SigLIP2": (
+        "siglip-base-patch16-224",
+        siglip(*V2, 224),
+        "has architecture siglip, but the folder has siglip2",
+    ),
+    "another Qwen3-VL": (
+        "Qwen3-VL-Embedding-8B",
+        PUBLISHED["Qwen3-VL-Embedding-2B"],
+        "has dimensions 4096, but the folder has 2048",
+    ),
     # multi-qa-MiniLM-L6-cos-v1: the same numbers, but longer texts
     "another limit": (
         "all-MiniLM-L6-v2",
@@ -133,3 +244,9 @@ def test_pooling_counts_without_modules_json(tmp_path):
     del files["modules.json"]
     with pytest.raises(ExportError, match="has pooling mean, but"):
         check(E5, tmp_path, files)
+
+
+def test_the_prompt_of_the_catalog_is_the_one_of_the_family():
+    for size in ("2B", "8B"):
+        prompts = read_catalog()[f"Qwen3-VL-Embedding-{size}"].prompts
+        assert prompts == {"query": PROMPT, "document": PROMPT, "instruction": INSTRUCTION}

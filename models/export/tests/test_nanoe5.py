@@ -39,17 +39,17 @@ def test_q4_blocks_come_out_in_column_order(tmp_path):
     # byte j holds column j in its low nibble and column j + 16 in its high one
     block = np.float16(0.5).tobytes() + bytes(j % 16 | (15 - j % 16) << 4 for j in range(16))
     read = opened(tmp_path, container({"l0.q.w": (1, block * HIDDEN)}))
-    matrix = read.q4("encoder.layer.0.attention.self.query.weight")
+    matrix = read.blocks("encoder.layer.0.attention.self.query.weight", 4)
     columns = [*range(16), *reversed(range(16))]
-    assert matrix.nibbles.shape == (HIDDEN, HIDDEN)
-    assert matrix.nibbles[3].tolist() == columns
+    assert matrix.values.shape == (HIDDEN, HIDDEN)
+    assert matrix.values[3].tolist() == columns
     dense = read.dense("encoder.layer.0.attention.self.query.weight")
     np.testing.assert_array_equal(dense[0], (np.array(columns) - 8) * 0.5)
 
 
 def test_the_second_feed_forward_matrix_has_wider_rows(tmp_path):
     read = opened(tmp_path, container({"l0.fo.w": (1, bytes(18 * 2 * HIDDEN))}))
-    assert read.q4("encoder.layer.0.output.dense.weight").nibbles.shape == (HIDDEN, 64)
+    assert read.blocks("encoder.layer.0.output.dense.weight", 4).values.shape == (HIDDEN, 64)
 
 
 def test_dense_tensors_and_vocabulary(tmp_path):
@@ -84,4 +84,4 @@ def test_damaged_files_are_named(tmp_path, content, message):
 
 def test_a_missing_tensor_is_named(tmp_path):
     with pytest.raises(ExportError, match="no tensor l0.q.w"):
-        opened(tmp_path, container({})).q4("encoder.layer.0.attention.self.query.weight")
+        opened(tmp_path, container({})).blocks("encoder.layer.0.attention.self.query.weight", 4)

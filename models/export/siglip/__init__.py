@@ -1,0 +1,1 @@
+"""SigLIP and SigLIP2 (fixed resolution): two towers, one graph each."""
