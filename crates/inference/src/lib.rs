@@ -1,27 +1,39 @@
-//! Loads embedding models and runs them: text in, vectors out.
+//! Loads embedding models and runs them: texts and images in, vectors out.
 //!
-//! Knows nothing of Postgres. Floors, top down: [`Registry`] (models by name) → `encoder` (one file a
-//! family) → `text`, `batch`, `session` (the only room that names `ort`) → `directory`, `checksum`,
-//! `manifest`. Everything blocks and is called from one thread of the engine with all signals
-//! blocked; another thread may break work off through [`Cancel`].
+//! Knows nothing of Postgres. Floors, top down: [`Registry`] (models by name) → `family` and one
+//! module each (`encoder`, `siglip`, `qwen3_vl`) → `text`, `pictures`, `batch`, `session` (the only
+//! room that names `ort`) → `directory`, `checksum`, `manifest`, `image`. Everything blocks and is
+//! called from one thread of the engine with all signals blocked; another thread may break work off
+//! through [`Cancel`].
 
 mod batch;
 mod cancel;
 mod checksum;
 mod directory;
 mod encoder;
+mod family;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzz;
+pub mod image;
 mod limits;
 mod loading;
 mod manifest;
 mod options;
+mod pictures;
+mod qwen3_vl;
 mod registry;
 mod sentence_transformers;
 mod session;
+mod siglip;
 mod text;
+mod vectors;
 
 pub use cancel::Cancel;
 pub use checksum::Checksums;
+pub use image::ImageLimits;
 pub use loading::join as join_loading;
 pub use options::{Device, Options};
 pub use registry::Registry;
 pub use session::take_messages;
+pub use text::{Segment, TextEncoder, Tokens};

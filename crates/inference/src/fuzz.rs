@@ -1,0 +1,64 @@
+//! Ways in for the fuzz targets, to what is private otherwise.
+
+use crate::cancel::Cancel;
+use crate::checksum::Checksums;
+use crate::directory::Directory;
+use crate::manifest::Manifest;
+use crate::sentence_transformers;
+use protocol::{Fault, Task};
+use std::fs;
+use std::io;
+use std::path::Path;
+
+/// Files of a published layout, in the order in which [`derived`] takes their texts.
+pub const LAYOUT: [&str; 6] = [
+    "config.json",
+    "modules.json",
+    "1_Pooling/config.json",
+    "sentence_bert_config.json",
+    "config_sentence_transformers.json",
+    "tokenizer_config.json",
+];
+
+/// Parses a manifest under the name that it gives itself, and asks it for all that depends on it.
+pub fn parsed(toml: &str) -> Result<(), Fault> {
+    let name = toml.lines().find_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
+    use_all(&Manifest::parse(name.unwrap_or("m"), toml)?)
+}
+
+/// Derives a manifest from the texts of [`LAYOUT`], written to `folder`/m; a missing one is no file.
+pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
+    let model = folder.join("m");
+    fs::create_dir_all(model.join("1_Pooling"))?;
+    fs::create_dir_all(model.join("onnx"))?;
+    fs::write(model.join("onnx/model.onnx"), "graph")?;
+    fs::write(model.join("tokenizer.json"), "{}")?;
+    for (n, file) in LAYOUT.iter().enumerate() {
+        match texts.get(n) {
+            Some(text) => fs::write(model.join(file), text)?,
+            None => fs::remove_file(model.join(file)).or_else(absent_is_fine)?,
+        }
+    }
+    let derive = || {
+        let directory = Directory::find(&[folder.to_owned()], "m")?;
+        let cancel = Cancel::default();
+        use_all(&sentence_transformers::derive(&directory, &Checksums::default(), &cancel)?)
+    };
+    Ok(derive())
+}
+
+fn absent_is_fine(error: io::Error) -> io::Result<()> {
+    match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    }
+}
+
+fn use_all(manifest: &Manifest) -> Result<(), Fault> {
+    for task in [Task::Query, Task::Document] {
+        manifest.prompt(task, None)?;
+        manifest.prompt(task, Some("an instruction"))?;
+    }
+    manifest.fingerprint();
+    manifest.dimensions_for(Some(manifest.dimensions)).map(drop)
+}
