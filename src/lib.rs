@@ -9,6 +9,11 @@ mod functions;
 mod postgres;
 
 pgrx::pg_module_magic!(name, version);
+pgrx::extension_sql_file!(
+    "../sql/literals.sql",
+    name = "literals",
+    requires = [embed, qwen_embed, siglip_embed_image, combined_embed]
+);
 pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 
 /// Called once by each backend that loads the library: settings, nothing else.

@@ -3,17 +3,23 @@
 
 mod backend;
 mod cache;
+mod combined;
 
 use crate::postgres::settings;
+use combined::Side;
 use inference::Options;
 use protocol::{
-    CountTokens, Embed, Embeddings, Fault, FaultCode, ModelStatus, Reply, Request, TokenCount,
+    CountTokens, Embed, Embeddings, Fault, FaultCode, Input, ModelStatus, Reply, Request,
+    TokenCount,
 };
 
 /// Embeds rows; a row alone is looked up among this backend's recent ones first.
 ///
 /// `SELECT 1 - (e <=> embed(…)) … ORDER BY e <=> embed(…)` calls with the same text twice or more.
 pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+    if request.inputs.iter().all(Input::is_null) {
+        return Ok(vec![None; request.inputs.len()]);
+    }
     let options = settings::options()?;
     let key = match request.inputs.as_slice() {
         [input] => cache::Key::of(&request, input),
@@ -33,6 +39,21 @@ pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
         cache::put(load, key, vector);
     }
     Ok(reply.vectors)
+}
+
+/// Embeds the texts by one model and the images by another, each row into one vector.
+///
+/// The fault says whether it is the image model's.
+pub fn embed_combined(texts: Embed, images: Embed) -> Result<Vec<Option<Vec<f32>>>, Side> {
+    combined::embed_combined(texts, images, embed, dimensions)
+}
+
+/// How many elements the vectors of a model have.
+fn dimensions(model: &str) -> Result<usize, Fault> {
+    match backend::ask(Request::Dimensions(model.to_owned()), settings::options()?)? {
+        Reply::Dimensions(dimensions) => Ok(dimensions),
+        other => Err(mismatch(&other)),
+    }
 }
 
 /// Counts the tokens of one text.

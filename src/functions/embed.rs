@@ -1,14 +1,15 @@
 //! `embed` and `count_tokens`.
 
 use crate::engine;
+use crate::functions::rows::{one, pair, positive};
 use crate::postgres::array::{ByteaArray, TextArray};
 use crate::postgres::error::{raise, required};
 use crate::postgres::text::Text;
 use crate::postgres::vector::{Vector, VectorArray};
 use pgrx::prelude::*;
-use protocol::{CountTokens, Embed, Fault, FaultCode, Input};
+use protocol::{CountTokens, Embed, Fault, Input};
 
-/// One text to one vector of the model; NULL where there is nothing to embed.
+/// Text, image or both to one vector of the model; NULL where there is nothing to embed.
 #[pg_extern(immutable, parallel_restricted, cost = 10000)]
 fn embed(
     model: Option<Text>,
@@ -18,14 +19,12 @@ fn embed(
     instruction: default!(Option<Text>, "NULL"),
     dimensions: default!(Option<i32>, "NULL"),
 ) -> Option<Vector> {
-    let images = image.map(<[u8]>::to_vec).into_iter().collect();
-    let input = Input { text: input.map(Text::into_string), images };
-    let vectors =
-        embed_rows(model, vec![input], task, instruction, dimensions).unwrap_or_else(raise);
+    let rows = vec![one(input, image)];
+    let vectors = embed_rows(model, rows, task, instruction, dimensions).unwrap_or_else(raise);
     vectors.into_iter().next().flatten().map(Vector)
 }
 
-/// Many texts to as many vectors, in the same order, batched; a NULL input gives a NULL vector.
+/// Many rows to as many vectors, in the same order, batched; a NULL input gives a NULL vector.
 #[pg_extern(immutable, parallel_restricted, cost = 100000, name = "embed")]
 fn embed_many(
     model: Option<Text>,
@@ -35,9 +34,7 @@ fn embed_many(
     instruction: default!(Option<Text>, "NULL"),
     dimensions: default!(Option<i32>, "NULL"),
 ) -> Option<VectorArray> {
-    let rows =
-        pair(inputs.map(|texts| texts.0), images.map(|images| images.0)).unwrap_or_else(raise);
-    let rows = rows?;
+    let rows = pair(inputs, images).unwrap_or_else(raise)?;
     let vectors = embed_rows(model, rows, task, instruction, dimensions).unwrap_or_else(raise);
     Some(VectorArray(vectors))
 }
@@ -70,40 +67,5 @@ fn embed_rows(
         dimensions: dimensions.map(positive).transpose()?,
         inputs,
     };
-    if request.inputs.iter().all(Input::is_null) {
-        return Ok(vec![None; request.inputs.len()]);
-    }
     engine::embed(request)
-}
-
-fn positive(dimensions: i32) -> Result<usize, Fault> {
-    usize::try_from(dimensions).ok().filter(|n| *n > 0).ok_or_else(|| {
-        Fault::new(FaultCode::InvalidParameter, "dimensions must be positive")
-            .detail(format!("It is {dimensions}."))
-            .hint("Leave dimensions out for the model's own size.")
-    })
-}
-
-/// Rows from texts and images of the same length; `None` where both arrays are NULL.
-fn pair(
-    texts: Option<Vec<Option<String>>>,
-    images: Option<Vec<Option<Vec<u8>>>>,
-) -> Result<Option<Vec<Input>>, Fault> {
-    let rows = match (&texts, &images) {
-        (None, None) => return Ok(None),
-        (Some(texts), Some(images)) if texts.len() != images.len() => {
-            return Err(Fault::new(
-                FaultCode::InvalidParameter,
-                "inputs and images differ in length",
-            )
-            .detail(format!("There are {} inputs and {} images.", texts.len(), images.len()))
-            .hint("Give one image a row, NULL where a row has none."));
-        }
-        (Some(texts), _) => texts.len(),
-        (None, Some(images)) => images.len(),
-    };
-    let texts = texts.unwrap_or_else(|| vec![None; rows]);
-    let images = images.unwrap_or_else(|| vec![None; rows]);
-    let row = |(text, image): (_, Option<_>)| Input { text, images: image.into_iter().collect() };
-    Ok(Some(texts.into_iter().zip(images).map(row).collect()))
 }

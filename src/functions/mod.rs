@@ -2,4 +2,6 @@
 #![allow(unsafe_code, reason = "what #[pg_extern] expands to; none is written by hand")]
 
 mod embed;
+mod item_bank;
 mod models;
+mod rows;

@@ -3,7 +3,7 @@
 //! All belong to the superuser: they name files that the server opens and bound what it spends.
 
 use crate::postgres::text;
-use inference::{Checksums, Device, Options};
+use inference::{Checksums, Device, ImageLimits, Options};
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
@@ -27,6 +27,14 @@ static DEVICE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(
 static INTRA_OP_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static MAX_INPUT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
 static MAX_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(0);
+static MAX_IMAGE_BYTES: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024 * 1024);
+static MAX_IMAGE_PIXELS: GucSetting<i32> = GucSetting::<i32>::new(50_000_000);
+static QWEN_MODEL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"Qwen3-VL-Embedding-2B"));
+static KURE_MODEL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"KURE-v1"));
+static SIGLIP_MODEL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"siglip-base-patch16-224"));
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4096);
 
 /// Looked up once: a quota that changes later must not load every model again.
@@ -34,10 +42,58 @@ static DEFAULT_THREADS: LazyLock<usize> = LazyLock::new(|| {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_DEFAULT_THREADS))
 });
 
+/// A model that has SQL functions of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NamedModel {
+    /// Behind `qwen_embed`.
+    Qwen,
+    /// Behind `kure_embed` and the text half of `combined_embed`.
+    Kure,
+    /// Behind `siglip_embed_text`, `siglip_embed_image` and the image half of `combined_embed`.
+    Siglip,
+}
+
+impl NamedModel {
+    /// The setting's name, without the prefix.
+    pub fn setting(self) -> &'static str {
+        match self {
+            NamedModel::Qwen => "qwen_model",
+            NamedModel::Kure => "kure_model",
+            NamedModel::Siglip => "siglip_model",
+        }
+    }
+}
+
 /// Defines all settings; called from `_PG_init`.
 pub fn define() {
     define_paths();
     define_device();
+    define_models();
+    define_limits();
+    // SAFETY: a constant prefix; misspelt settings become errors from here on.
+    unsafe { pg_sys::MarkGUCPrefixReserved(c"itembank_embed".as_ptr()) };
+}
+
+fn define_models() {
+    let model = |name, what, setting| {
+        let more = c"A directory under itembank_embed.model_path.";
+        let (context, flags) = (GucContext::Suset, GucFlags::default());
+        GucRegistry::define_string_guc(name, what, more, setting, context, flags);
+    };
+    model(c"itembank_embed.qwen_model", c"The model of qwen_embed.", &QWEN_MODEL);
+    model(
+        c"itembank_embed.kure_model",
+        c"The model of kure_embed, and of combined_embed's text.",
+        &KURE_MODEL,
+    );
+    model(
+        c"itembank_embed.siglip_model",
+        c"The model of siglip_embed_text, siglip_embed_image, and of combined_embed's image.",
+        &SIGLIP_MODEL,
+    );
+}
+
+fn define_limits() {
     let int = |name, what, more, setting, min, max, flags| {
         GucRegistry::define_int_guc(name, what, more, setting, min, max, GucContext::Suset, flags);
     };
@@ -78,8 +134,29 @@ pub fn define() {
         1024 * 1024,
         GucFlags::UNIT_KB,
     );
-    // SAFETY: a constant prefix; misspelt settings become errors from here on.
-    unsafe { pg_sys::MarkGUCPrefixReserved(c"itembank_embed".as_ptr()) };
+    define_image_limits();
+}
+
+fn define_image_limits() {
+    let int = |name, what, more, setting, max, flags| {
+        GucRegistry::define_int_guc(name, what, more, setting, 1, max, GucContext::Suset, flags);
+    };
+    int(
+        c"itembank_embed.max_image_bytes",
+        c"Largest image, as a file.",
+        c"A larger one is an error, before it is read.",
+        &MAX_IMAGE_BYTES,
+        1024 * 1024 * 1024,
+        GucFlags::UNIT_BYTE,
+    );
+    int(
+        c"itembank_embed.max_image_pixels",
+        c"Largest image, in pixels.",
+        c"A larger one is an error, before memory is taken for it; four bytes a pixel are needed.",
+        &MAX_IMAGE_PIXELS,
+        1_000_000_000,
+        GucFlags::default(),
+    );
 }
 
 fn define_paths() {
@@ -152,9 +229,23 @@ pub fn options() -> Result<Options, Fault> {
         device: string(&DEVICE, "device")?.parse()?,
         intra_op_threads: positive(&INTRA_OP_THREADS).unwrap_or(*DEFAULT_THREADS),
         max_input_bytes: positive(&MAX_INPUT_BYTES).unwrap_or(1),
+        image_limits: ImageLimits {
+            max_bytes: positive(&MAX_IMAGE_BYTES).unwrap_or(1),
+            max_pixels: positive(&MAX_IMAGE_PIXELS).unwrap_or(1) as u64,
+        },
         max_batch_tokens: positive(&MAX_BATCH_TOKENS),
         checksums: Checksums::new(Some(data_directory().join("itembank_embed/checksums"))),
     })
+}
+
+/// The name of the model behind a function.
+pub fn model_name(model: NamedModel) -> Result<String, Fault> {
+    let setting = match model {
+        NamedModel::Qwen => &QWEN_MODEL,
+        NamedModel::Kure => &KURE_MODEL,
+        NamedModel::Siglip => &SIGLIP_MODEL,
+    };
+    string(setting, model.setting())
 }
 
 /// Bytes of the session's embedding cache.

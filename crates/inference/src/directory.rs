@@ -157,7 +157,7 @@ impl Directory {
         checksums: &Checksums,
         cancel: &Cancel,
     ) -> Result<(), Fault> {
-        for data in self.data_beside(&manifest.text.graph) {
+        for data in manifest.graphs().flat_map(|graph| self.data_beside(graph)) {
             if !manifest.files.contains_key(&data) {
                 return Err(self
                     .broken(&format!("file {data:?} has no checksum"))
@@ -239,10 +239,10 @@ fn unknown(model_path: &[PathBuf], name: &str) -> Fault {
     };
     Fault::new(FaultCode::UndefinedObject, format!("model {name:?} is not installed"))
         .detail(detail)
-        .hint(
-            "Models are directories under itembank_embed.model_path; \
-             make model MODEL=NAME installs one.",
-        )
+        .hint(format!(
+            "Install it under itembank_embed.model_path: make model MODEL={name} \
+             FROM=/folder/of/its/checkpoint (models/README.md).",
+        ))
 }
 
 fn outside(name: &str, what: &str) -> Fault {

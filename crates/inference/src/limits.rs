@@ -56,7 +56,7 @@ pub fn place(row: usize, rows: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checksums, Device};
+    use crate::{Checksums, Device, ImageLimits};
     use protocol::{Input, Task};
 
     fn options() -> Options {
@@ -66,6 +66,7 @@ mod tests {
             device: Device::Cpu,
             intra_op_threads: 1,
             max_input_bytes: 10,
+            image_limits: ImageLimits { max_bytes: 1, max_pixels: 1 },
             max_batch_tokens: None,
             checksums: Checksums::default(),
         }

@@ -6,6 +6,7 @@
 
 use crate::cancel::Cancel;
 use crate::directory::Directory;
+use crate::family::Model;
 use crate::manifest::Manifest;
 use crate::text::TextEncoder;
 use protocol::{Fault, FaultCode};
@@ -25,11 +26,8 @@ struct Loading {
 }
 
 /// The tokenizer of a model.
-pub fn text_encoder(
-    directory: &Directory,
-    manifest: &Manifest,
-    cancel: &Cancel,
-) -> Result<TextEncoder, Fault> {
+pub fn text_encoder(model: &Model, cancel: &Cancel) -> Result<TextEncoder, Fault> {
+    let Model { directory, manifest, .. } = *model;
     let fingerprint = manifest.fingerprint();
     let mut started = false;
     loop {

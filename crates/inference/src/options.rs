@@ -1,6 +1,7 @@
 //! Settings of the engine, as plain values.
 
 use crate::checksum::Checksums;
+use crate::image::ImageLimits;
 use protocol::{Fault, FaultCode};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -18,6 +19,8 @@ pub struct Options {
     pub intra_op_threads: usize,
     /// Longest input text in bytes.
     pub max_input_bytes: usize,
+    /// Most bytes and pixels of an image.
+    pub image_limits: ImageLimits,
     /// Padded tokens of one run; `None` picks a good number for the device.
     pub max_batch_tokens: Option<usize>,
     /// Where checksums are remembered.

@@ -4,12 +4,11 @@
 
 use crate::cancel::Cancel;
 use crate::directory::{self, Directory, Stamp};
-use crate::encoder::{Encoder, Model};
+use crate::family::{self, Family, Model};
+use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::{Device, Options};
-use protocol::{
-    CountTokens, Embed, Embeddings, Fault, ModelStatus, Reply, Request, Task, TokenCount,
-};
+use protocol::{CountTokens, Embed, Embeddings, Fault, ModelStatus, Reply, Request, TokenCount};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -29,7 +28,7 @@ struct Entry {
     fingerprint: String,
     /// Settings that a loaded session depends on.
     placement: Placement,
-    encoder: Encoder,
+    family: Box<dyn Family>,
 }
 
 #[derive(PartialEq)]
@@ -62,6 +61,11 @@ impl Registry {
             Request::CountTokens(count) => {
                 self.count_tokens(count, options, cancel).map(Reply::TokenCount)
             }
+            Request::Dimensions(model) => {
+                let directory = Directory::find(&options.model_path, model)?;
+                let manifest = directory.manifest(&options.checksums, cancel)?;
+                Ok(Reply::Dimensions(manifest.dimensions))
+            }
             Request::Models => self.models(options, cancel).map(Reply::Models),
         }
     }
@@ -84,10 +88,12 @@ impl Registry {
         options: &Options,
         cancel: &Cancel,
     ) -> Result<Embeddings, Fault> {
-        let Entry { directory, manifest, fingerprint, encoder, .. } =
+        let Entry { directory, manifest, fingerprint, family, .. } =
             self.entry(&request.model, options, cancel)?;
+        let dimensions = manifest.dimensions_for(request.dimensions)?;
+        limits::check_request(request, dimensions, options)?;
         let model = Model { directory, manifest, options };
-        let vectors = encoder.embed(&model, request, cancel)?;
+        let vectors = family.embed(&model, request, dimensions, cancel)?;
         Ok(Embeddings { vectors, fingerprint: fingerprint.clone() })
     }
 
@@ -97,9 +103,10 @@ impl Registry {
         options: &Options,
         cancel: &Cancel,
     ) -> Result<TokenCount, Fault> {
-        let entry = self.entry(&request.model, options, cancel)?;
-        let prompt = entry.manifest.prompt(Task::Document, None)?;
-        entry.encoder.count_tokens(&prompt, &request.input, options)
+        limits::check_text("The input", &request.input, options)?;
+        let Entry { directory, manifest, family, .. } =
+            self.entry(&request.model, options, cancel)?;
+        family.count_tokens(&Model { directory, manifest, options }, &request.input, cancel)
     }
 
     /// The entry of `name`, read again if its directory or its settings have changed.
@@ -120,10 +127,10 @@ impl Registry {
                 let fingerprint = manifest.fingerprint();
                 // Before the tokenizer is read: a wrong one would give wrong vectors silently.
                 directory.verify(&manifest, &options.checksums, cancel)?;
-                let encoder = Encoder::load(&directory, &manifest, cancel)?;
+                let family = family::of(&manifest);
                 self.loads += 1;
                 let number = self.loads;
-                Entry { number, directory, stamp, manifest, fingerprint, placement, encoder }
+                Entry { number, directory, stamp, manifest, fingerprint, placement, family }
             }
         };
         Ok(self.entries.entry(name.to_owned()).insert_entry(entry).into_mut())
@@ -159,10 +166,10 @@ impl Registry {
             }
         };
         let loaded = self.entries.get(&name).filter(|entry| entry.stamp == directory.stamp());
-        let device = loaded.and_then(|entry| entry.encoder.device()).map(str::to_owned);
+        let device = loaded.and_then(|entry| entry.family.device()).map(str::to_owned);
         Ok(ModelStatus {
             kind: Some(manifest.architecture.as_str().to_owned()),
-            modalities: vec!["text".to_owned()],
+            modalities: manifest.modalities().into_iter().map(str::to_owned).collect(),
             dimensions: Some(manifest.dimensions),
             max_tokens: Some(manifest.max_tokens),
             precision: Some(manifest.precision.as_str().to_owned()),

@@ -9,6 +9,8 @@ pub enum Reply {
     Embeddings(Embeddings),
     /// To [`crate::CountTokens`].
     TokenCount(TokenCount),
+    /// To [`crate::Request::Dimensions`].
+    Dimensions(usize),
     /// To [`crate::Request::Models`].
     Models(Vec<ModelStatus>),
 }
@@ -44,7 +46,7 @@ pub struct ModelStatus {
     pub dimensions: Option<usize>,
     /// Longest input in tokens; the rest is cut.
     pub max_tokens: Option<usize>,
-    /// Weights as stored: `fp32`, `fp16`, `int8`, `q4`.
+    /// Weights as stored: `fp32`, `fp16`, `int8`, `int4`.
     pub precision: Option<String>,
     /// Where the model runs, with the reason where it is not where it was wanted; `None` until it is loaded.
     pub device: Option<String>,

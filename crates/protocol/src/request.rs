@@ -11,6 +11,8 @@ pub enum Request {
     Embed(Embed),
     /// Count the tokens of a text as the model would see it.
     CountTokens(CountTokens),
+    /// How many elements the vectors of a model have.
+    Dimensions(String),
     /// List the installed models.
     Models,
 }

@@ -60,9 +60,10 @@ fn description(directory: &Directory) -> Result<Manifest, Fault> {
         precision: Precision::Fp32,
         dimensions,
         max_tokens: max_tokens(directory, &config, kind, pad_token_id)?,
-        pooling: modules.pooling,
+        pooling: Some(modules.pooling),
         normalize: modules.normalize,
         matryoshka: Vec::new(),
+        matryoshka_from: None,
         batch_invariant: true,
         prompts: prompts(directory)?,
         text: TextFiles {
@@ -70,6 +71,7 @@ fn description(directory: &Directory) -> Result<Manifest, Fault> {
             tokenizer: "tokenizer.json".to_owned(),
             pad_token_id: pad_token_id.and_then(|id| u32::try_from(id).ok()),
         },
+        image: None,
         files: BTreeMap::new(),
     })
 }

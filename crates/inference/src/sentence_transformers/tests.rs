@@ -35,7 +35,7 @@ fn derived(root: PathBuf) -> Result<Value, Fault> {
         "architecture": m.architecture.as_str(),
         "dimensions": m.dimensions,
         "max_tokens": m.max_tokens,
-        "pooling": m.pooling.as_str(),
+        "pooling": m.pooling.map(|pooling| pooling.as_str()),
         "normalize": m.normalize,
         "query": m.prompts.query,
         "document": m.prompts.document,

@@ -1,0 +1,163 @@
+//! The image tower: pictures to features.
+
+use crate::cancel::Cancel;
+use crate::family::Model;
+use crate::image::{SmartResize, smart_resize};
+use crate::manifest::ImageFiles;
+use crate::pictures;
+use crate::qwen3_vl::positions::Grid;
+use crate::session::Graph;
+use ndarray::{Array2, Array3, Array4, ArrayD, s};
+use protocol::Fault;
+use std::collections::BTreeMap;
+
+const PIXELS: &str = "pixels";
+const FEATURES: &str = "image_embeds";
+const DEEPSTACK: &str = "deepstack";
+
+/// One picture of one row.
+#[derive(Debug, Clone, Copy)]
+pub struct Picture<'a> {
+    bytes: &'a [u8],
+    /// Which input of how many it belongs to, for messages.
+    place: (usize, usize),
+    /// Pixels, after resizing.
+    width: usize,
+    /// Pixels, after resizing.
+    height: usize,
+    /// Its features.
+    pub grid: Grid,
+}
+
+/// Features of the pictures of one batch, in order.
+pub struct Features {
+    /// N × D.
+    pub embeds: Array2<f32>,
+    /// K × N × D: what some layers of the text tower add.
+    pub deepstack: Array3<f32>,
+}
+
+impl<'a> Picture<'a> {
+    /// Looks at a picture's header and decides its size.
+    pub fn plan(
+        bytes: &'a [u8],
+        place: (usize, usize),
+        model: &Model,
+        files: &ImageFiles,
+        rule: &SmartResize,
+    ) -> Result<Self, Fault> {
+        let resized = pictures::size(bytes, files, model.options)
+            .and_then(|(width, height)| smart_resize(width, height, rule));
+        let (width, height) = resized.map_err(|fault| pictures::of_row(fault, place.0, place.1))?;
+        let grid = (height / rule.factor, width / rule.factor);
+        Ok(Self { bytes, place, width, height, grid })
+    }
+
+    /// How many features the picture has.
+    pub fn features(&self) -> usize {
+        self.grid.0 * self.grid.1
+    }
+}
+
+/// The loaded tower.
+pub struct Vision {
+    graph: Graph,
+}
+
+impl Vision {
+    /// Loads the graph.
+    pub fn load(model: &Model, files: &ImageFiles, cancel: &Cancel) -> Result<Self, Fault> {
+        let graph = model.graph(&files.graph, cancel)?;
+        let expected = graph.expect(&[PIXELS], &[], &[FEATURES, DEEPSTACK]);
+        expected.map_err(|fault| model.name_in(fault))?;
+        Ok(Self { graph })
+    }
+
+    /// Where the graph runs.
+    pub fn device(&self) -> &str {
+        self.graph.device()
+    }
+
+    /// The features of `pictures`; those of one size run together.
+    pub fn features(
+        &mut self,
+        pictures: &[Picture],
+        deepstack: usize,
+        model: &Model,
+        files: &ImageFiles,
+        cancel: &Cancel,
+    ) -> Result<Features, Fault> {
+        let width = model.manifest.dimensions;
+        let mut total = 0;
+        let mut by_size: BTreeMap<(usize, usize), Vec<(usize, Picture)>> = BTreeMap::new();
+        for picture in pictures {
+            by_size.entry((picture.height, picture.width)).or_default().push((total, *picture));
+            total += picture.features();
+        }
+        let mut all = Features {
+            embeds: Array2::zeros((total, width)),
+            deepstack: Array3::zeros((deepstack, total, width)),
+        };
+        for group in by_size.values() {
+            let each = group.first().map_or(1, |(_, picture)| picture.features());
+            let together = match model.manifest.batch_invariant {
+                true => (model.batch_tokens(self.graph.on_cpu()) / each.max(1)).max(1),
+                false => 1,
+            };
+            for chunk in group.chunks(together) {
+                let found = self.run(chunk, model, files, cancel)?;
+                copy(found, chunk, &mut all, model)?;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Runs pictures of one size: features and deepstack, one picture behind the other.
+    fn run(
+        &mut self,
+        chunk: &[(usize, Picture)],
+        model: &Model,
+        files: &ImageFiles,
+        cancel: &Cancel,
+    ) -> Result<[ArrayD<f32>; 2], Fault> {
+        let size = chunk.first().map_or((0, 0), |(_, picture)| (picture.height, picture.width));
+        let mut pixels = Array4::zeros((chunk.len(), size.0, size.1, 3));
+        for (slot, (_, picture)) in chunk.iter().enumerate() {
+            cancel.check()?;
+            let size = (picture.width, picture.height);
+            let decoded = pictures::pixels(picture.bytes, files, size, model.options)
+                .map_err(|fault| pictures::of_row(fault, picture.place.0, picture.place.1))?;
+            pixels.slice_mut(s![slot, .., .., ..]).assign(&decoded);
+        }
+        self.graph.run(vec![(PIXELS, pixels.into())], [FEATURES, DEEPSTACK], cancel)
+    }
+}
+
+/// Puts the features of a chunk where their pictures stand in the batch.
+fn copy(
+    [embeds, deepstack]: [ArrayD<f32>; 2],
+    chunk: &[(usize, Picture)],
+    all: &mut Features,
+    model: &Model,
+) -> Result<(), Fault> {
+    let count: usize = chunk.iter().map(|(_, picture)| picture.features()).sum();
+    let (layers, _, width) = all.deepstack.dim();
+    if embeds.shape() != [count, width] || deepstack.shape() != [layers, count, width] {
+        let found = [embeds.shape(), deepstack.shape()];
+        return Err(model
+            .directory
+            .broken("its image features do not have the manifest's shape")
+            .detail(format!(
+                "{found:?} came, [{count}, {width}] and [{layers}, {count}, {width}] were expected."
+            )));
+    }
+    let mut from = 0;
+    for (at, picture) in chunk {
+        let n = picture.features();
+        let (here, there) = (*at..*at + n, from..from + n);
+        all.embeds.slice_mut(s![here.clone(), ..]).assign(&embeds.slice(s![there.clone(), ..]));
+        all.deepstack.slice_mut(s![.., here, ..]).assign(&deepstack.slice(s![.., there, ..]));
+        from += n;
+    }
+    Ok(())
+}

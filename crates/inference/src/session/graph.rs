@@ -1,0 +1,246 @@
+//! One loaded graph.
+
+use super::placement::{Placement, no_cuda};
+use super::runtime::Runtime;
+use super::tensor::{Tensor, floats, run_failed};
+use super::{CONTRACT, sentence};
+use crate::cancel::Cancel;
+use crate::options::Device;
+use ndarray::ArrayD;
+use ort::ep::ExecutionProviderDispatch;
+use ort::session::builder::SessionBuilder;
+use ort::session::{RunOptions, Session, SessionInputValue};
+use ort::value::{DynValue, TensorElementType, ValueType};
+use protocol::{Fault, FaultCode};
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+/// How to load a graph.
+#[derive(Debug, Clone)]
+pub struct LoadOptions<'a> {
+    /// The ONNX Runtime library.
+    pub runtime: &'a Path,
+    /// Where to run.
+    pub device: Device,
+    /// Threads inside one operator.
+    pub intra_op_threads: usize,
+    /// Whether weights are rearranged for speed, at the price of a private copy.
+    pub prepack: bool,
+}
+
+/// A loaded graph.
+pub struct Graph {
+    session: Session,
+    device: String,
+    on_cpu: bool,
+}
+
+pub(super) type Input = (Cow<'static, str>, SessionInputValue<'static>);
+
+impl Graph {
+    /// Loads the graph at `path`; its external data is found beside it and mapped, not copied.
+    pub fn load(path: &Path, options: &LoadOptions, cancel: &Cancel) -> Result<Self, Fault> {
+        let runtime = Runtime::load(options.runtime)?;
+        let placement = Placement::choose(&runtime, options.device)?;
+        let on_gpu = placement.provider.is_some();
+        let source = Source::File(path);
+        match Self::commit(&runtime, options, placement, cancel, &source) {
+            // `auto` goes on without the GPU and says why; an explicit wish fails.
+            Err(fault) if options.device == Device::Auto && on_gpu => {
+                let instead = Placement::cpu_instead(reason(&fault));
+                Self::commit(&runtime, options, instead, cancel, &source)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Loads a graph of ours, on the CPU.
+    pub(super) fn from_memory(
+        bytes: &'static [u8],
+        options: &LoadOptions,
+        cancel: &Cancel,
+    ) -> Result<Self, Fault> {
+        let runtime = Runtime::load(options.runtime)?;
+        let placement = Placement { device: "cpu".to_owned(), provider: None };
+        Self::commit(&runtime, options, placement, cancel, &Source::Memory(bytes))
+    }
+
+    fn commit(
+        runtime: &Runtime,
+        options: &LoadOptions,
+        placement: Placement,
+        cancel: &Cancel,
+        source: &Source,
+    ) -> Result<Self, Fault> {
+        let on_cpu = placement.provider.is_none();
+        let built = configure(runtime, options, placement.provider);
+        let mut builder = built.map_err(|error| match on_cpu {
+            true => load_failed(source, options.runtime, &error),
+            false => no_cuda(without(options.runtime, &error.to_string())),
+        })?;
+        let canceler = builder.canceler();
+        let session = cancel.during(
+            move || drop(canceler.cancel()),
+            || {
+                let committed = match source {
+                    Source::File(path) => builder.commit_from_file(path),
+                    Source::Memory(bytes) => builder.commit_from_memory(bytes),
+                };
+                committed.map_err(|error| load_failed(source, options.runtime, &error))
+            },
+        )?;
+        Ok(Self { session, device: placement.device, on_cpu })
+    }
+
+    /// Where the graph runs, with the reason where it is not where `auto` would want it.
+    pub fn device(&self) -> &str {
+        &self.device
+    }
+
+    /// Whether the graph runs on the CPU.
+    pub fn on_cpu(&self) -> bool {
+        self.on_cpu
+    }
+
+    /// Whether there is an input of that name.
+    pub fn takes(&self, name: &str) -> bool {
+        self.session.inputs().iter().any(|input| input.name() == name)
+    }
+
+    /// Whether there is an fp32 output of that name.
+    pub fn gives(&self, name: &str) -> bool {
+        let float = |kind: &ValueType| kind.tensor_type() == Some(TensorElementType::Float32);
+        self.session.outputs().iter().any(|output| output.name() == name && float(output.dtype()))
+    }
+
+    /// A graph that wants or gives something else is found out when it is loaded, not at each call.
+    pub fn expect(
+        &self,
+        inputs: &[&str],
+        optional: &[&str],
+        outputs: &[&str],
+    ) -> Result<(), Fault> {
+        let found: Vec<&str> = self.session.inputs().iter().map(|input| input.name()).collect();
+        let known = |name: &&str| inputs.contains(name) || optional.contains(name);
+        if !found.iter().all(known) || !inputs.iter().all(|name| found.contains(name)) {
+            let also = match optional {
+                [] => String::new(),
+                _ => format!(" and perhaps {}", optional.join(", ")),
+            };
+            return Err(Fault::new(FaultCode::ConfigFile, "the model's graph has other inputs")
+                .detail(format!(
+                    "It has: {}. Expected {}{also}.",
+                    found.join(", "),
+                    inputs.join(", ")
+                ))
+                .hint(CONTRACT));
+        }
+        match outputs.iter().all(|name| self.gives(name)) {
+            true => Ok(()),
+            false => Err(self.no_output(outputs)),
+        }
+    }
+
+    /// The graph lacks these fp32 outputs.
+    pub(super) fn no_output(&self, expected: &[&str]) -> Fault {
+        let outputs = self.session.outputs().iter();
+        let names: Vec<&str> = outputs.map(|output| output.name()).collect();
+        Fault::new(FaultCode::ConfigFile, "the model's graph has no fp32 output that we know")
+            .detail(format!("It has: {}. Expected: {}.", names.join(", "), expected.join(", ")))
+            .hint(CONTRACT)
+    }
+
+    /// Runs the graph; the outputs asked for, in that order.
+    pub fn run<const N: usize>(
+        &mut self,
+        inputs: Vec<(&'static str, Tensor)>,
+        outputs: [&str; N],
+        cancel: &Cancel,
+    ) -> Result<[ArrayD<f32>; N], Fault> {
+        let inputs =
+            inputs.into_iter().map(|(name, tensor)| Ok((name.into(), tensor.into_value()?)));
+        let values = self.run_values(inputs.collect::<Result<_, Fault>>()?, outputs, cancel)?;
+        let mut arrays = [(); N].map(|()| ArrayD::zeros(vec![0]));
+        for (array, value) in arrays.iter_mut().zip(&values) {
+            *array = floats(value)?;
+        }
+        Ok(arrays)
+    }
+
+    /// As [`Graph::run`], with values that stay in ONNX Runtime.
+    pub(super) fn run_values<const N: usize>(
+        &mut self,
+        inputs: Vec<Input>,
+        outputs: [&str; N],
+        cancel: &Cancel,
+    ) -> Result<Vec<DynValue>, Fault> {
+        // Interruption needs options that two threads share, which ort allows only without
+        // selected outputs; asking for all of them costs nothing beside the run.
+        let options = Arc::new(RunOptions::new().map_err(run_failed)?);
+        let shared = Arc::clone(&options);
+        cancel.during(
+            move || drop(shared.terminate()),
+            || {
+                let run = self.session.run_with_options(inputs, &*options);
+                let mut found = run.map_err(run_failed)?;
+                let taken = outputs.map(|name| found.remove(name).ok_or_else(|| no_result(name)));
+                taken.into_iter().collect()
+            },
+        )
+    }
+}
+
+fn no_result(output: &str) -> Fault {
+    Fault::new(FaultCode::Internal, format!("the run gave no output {output:?}"))
+        .detail("The graph declares it.")
+        .hint("Report this as a bug, with the model.")
+}
+
+enum Source<'a> {
+    File(&'a Path),
+    Memory(&'static [u8]),
+}
+
+fn configure(
+    runtime: &Runtime,
+    options: &LoadOptions,
+    provider: Option<ExecutionProviderDispatch>,
+) -> ort::Result<SessionBuilder> {
+    let builder = SessionBuilder::new(&runtime.environment)?
+        .with_intra_threads(options.intra_op_threads)?
+        // Spinning threads burn cores that belong to other backends (PERFORMANCE: 2.4× slower under load).
+        .with_config_entry("session.intra_op.allow_spinning", "0")?
+        .with_config_entry("session.disable_prepacking", if options.prepack { "0" } else { "1" })?
+        // Patterns are kept per input shape, and every batch has another shape.
+        .with_memory_pattern(false)?;
+    match provider {
+        Some(provider) => Ok(builder.with_execution_providers([provider])?),
+        None => Ok(builder),
+    }
+}
+
+fn load_failed(source: &Source, runtime: &Path, error: &ort::Error) -> Fault {
+    let mut reason = without(runtime, &error.to_string());
+    if let Source::File(path) = source {
+        reason = without(path, &reason);
+    }
+    Fault::new(FaultCode::ConfigFile, "ONNX Runtime cannot load the model")
+        .detail(sentence(reason))
+        .hint("Make the model again, or check that the library is not older than its export.")
+}
+
+/// `message` with names of files relative to the folders above `path`: messages are for everybody,
+/// where things are on the machine is not.
+fn without(path: &Path, message: &str) -> String {
+    let resolved = path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    let folders = path.ancestors().chain(resolved.ancestors()).skip(1);
+    let folders = folders.map(|folder| folder.display().to_string());
+    folders.filter(|folder| folder.len() > 1).fold(message.to_owned(), |message, folder| {
+        message.replace(&format!("{folder}/"), "").replace(&folder, "the model path")
+    })
+}
+
+fn reason(fault: &Fault) -> &str {
+    fault.detail.as_deref().unwrap_or(&fault.message).trim_end_matches('.')
+}

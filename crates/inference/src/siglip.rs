@@ -1,0 +1,207 @@
+//! SigLIP and SigLIP 2 (fixed resolution): a text tower and an image tower in one space.
+//!
+//! Texts are padded to the model's length and take no mask; pictures are squashed to one size.
+//! Source: Zhai et al. 2023 (arXiv:2303.15343), Tschannen et al. 2025 (arXiv:2502.14786).
+
+use crate::batch;
+use crate::cancel::Cancel;
+use crate::family::{Family, Model};
+use crate::limits;
+use crate::loading;
+use crate::manifest::{ImageFiles, Sizing};
+use crate::pictures;
+use crate::session::Graph;
+use crate::text::{TextEncoder, pad_right};
+use crate::vectors;
+use ndarray::{Array4, s};
+use protocol::{Embed, Fault, FaultCode, Input, Task, TokenCount};
+
+/// Rows that are held as tokens together.
+const WINDOW: usize = 2048;
+/// A picture counts as one token for so many pixels: the patch of SigLIP's base size.
+const PIXELS_A_TOKEN: usize = 16 * 16;
+
+const IDS: &str = "input_ids";
+const PIXELS: &str = "pixels";
+const TEXT_OUTPUT: &str = "sentence_embedding";
+const IMAGE_OUTPUT: &str = "image_embedding";
+
+/// A SigLIP model; each tower is loaded when it is first needed.
+#[derive(Default)]
+pub struct Siglip {
+    text: Option<TextEncoder>,
+    text_graph: Option<Graph>,
+    image_graph: Option<Graph>,
+}
+
+impl Family for Siglip {
+    fn device(&self) -> Option<&str> {
+        self.image_graph.as_ref().or(self.text_graph.as_ref()).map(Graph::device)
+    }
+
+    fn count_tokens(
+        &mut self,
+        model: &Model,
+        text: &str,
+        cancel: &Cancel,
+    ) -> Result<TokenCount, Fault> {
+        let prompt = model.manifest.prompt(Task::Document, None)?;
+        let tokens = self.text(model, cancel)?.encode(&prompt.around(text))?;
+        Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
+    }
+
+    fn embed(
+        &mut self,
+        model: &Model,
+        request: &Embed,
+        dimensions: usize,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+        check_rows(model, &request.inputs)?;
+        let mut vectors = vec![None; request.inputs.len()];
+        self.embed_texts(model, request, dimensions, &mut vectors, cancel)?;
+        self.embed_images(model, request, dimensions, &mut vectors, cancel)?;
+        Ok(vectors)
+    }
+}
+
+impl Siglip {
+    fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
+        let text = match self.text.take() {
+            Some(text) => text,
+            None => loading::text_encoder(model, cancel)?,
+        };
+        Ok(self.text.insert(text))
+    }
+
+    fn text_graph(&mut self, model: &Model, cancel: &Cancel) -> Result<&mut Graph, Fault> {
+        let graph = match self.text_graph.take() {
+            Some(graph) => graph,
+            None => {
+                let graph = model.graph(&model.manifest.text.graph, cancel)?;
+                graph.expect(&[IDS], &[], &[TEXT_OUTPUT]).map_err(|f| model.name_in(f))?;
+                graph
+            }
+        };
+        Ok(self.text_graph.insert(graph))
+    }
+
+    fn image_graph(
+        &mut self,
+        model: &Model,
+        files: &ImageFiles,
+        cancel: &Cancel,
+    ) -> Result<&mut Graph, Fault> {
+        let graph = match self.image_graph.take() {
+            Some(graph) => graph,
+            None => {
+                let graph = model.graph(&files.graph, cancel)?;
+                graph.expect(&[PIXELS], &[], &[IMAGE_OUTPUT]).map_err(|f| model.name_in(f))?;
+                graph
+            }
+        };
+        Ok(self.image_graph.insert(graph))
+    }
+
+    fn embed_texts(
+        &mut self,
+        model: &Model,
+        request: &Embed,
+        dimensions: usize,
+        vectors: &mut [Option<Vec<f32>>],
+        cancel: &Cancel,
+    ) -> Result<(), Fault> {
+        let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
+        let texts = request.inputs.iter().enumerate();
+        let texts: Vec<(usize, &str)> =
+            texts.filter_map(|(row, input)| Some((row, input.text.as_deref()?))).collect();
+        let length = model.manifest.max_tokens;
+        for window in texts.chunks(WINDOW) {
+            let text = self.text(model, cancel)?;
+            let pad = text.pad_token_id();
+            let mut tokens = Vec::with_capacity(window.len());
+            for (_, text_of_row) in window {
+                cancel.check()?;
+                tokens.push(text.encode(&prompt.around(text_of_row))?);
+            }
+            let graph = self.text_graph(model, cancel)?;
+            let one_by_one = !model.manifest.batch_invariant;
+            let budget = model.batch_tokens(graph.on_cpu());
+            for batch in batch::plan(&vec![length; window.len()], budget, one_by_one) {
+                let members: Vec<&[u32]> =
+                    batch.iter().map(|member| tokens[*member].ids.as_slice()).collect();
+                let (ids, _) = pad_right(&members, length, pad);
+                let [found] = graph.run(vec![(IDS, ids.into())], [TEXT_OUTPUT], cancel)?;
+                let finished = vectors::finish(found, batch.len(), model, dimensions)?;
+                for (member, vector) in batch.iter().zip(finished) {
+                    vectors[window[*member].0] = Some(vector);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn embed_images(
+        &mut self,
+        model: &Model,
+        request: &Embed,
+        dimensions: usize,
+        vectors: &mut [Option<Vec<f32>>],
+        cancel: &Cancel,
+    ) -> Result<(), Fault> {
+        let rows = request.inputs.len();
+        let images = request.inputs.iter().enumerate();
+        let images: Vec<(usize, &[u8])> = images
+            .filter_map(|(row, input)| Some((row, input.images.first()?.as_slice())))
+            .collect();
+        let Some((files, (width, height))) = fixed(model).filter(|_| !images.is_empty()) else {
+            return Ok(());
+        };
+        let graph = self.image_graph(model, files, cancel)?;
+        let tokens = (width * height).div_ceil(PIXELS_A_TOKEN);
+        let budget = model.batch_tokens(graph.on_cpu());
+        let one_by_one = !model.manifest.batch_invariant;
+        for batch in batch::plan(&vec![tokens; images.len()], budget, one_by_one) {
+            let mut pixels = Array4::zeros((batch.len(), height, width, 3));
+            for (slot, member) in batch.iter().enumerate() {
+                cancel.check()?;
+                let (row, bytes) = images[*member];
+                let picture = pictures::pixels(bytes, files, (width, height), model.options)
+                    .map_err(|fault| pictures::of_row(fault, row, rows))?;
+                pixels.slice_mut(s![slot, .., .., ..]).assign(&picture);
+            }
+            let [found] = graph.run(vec![(PIXELS, pixels.into())], [IMAGE_OUTPUT], cancel)?;
+            let finished = vectors::finish(found, batch.len(), model, dimensions)?;
+            for (member, vector) in batch.iter().zip(finished) {
+                vectors[images[*member].0] = Some(vector);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The size that every picture is brought to; a checked manifest has one.
+fn fixed<'a>(model: &Model<'a>) -> Option<(&'a ImageFiles, (usize, usize))> {
+    let files = model.manifest.image.as_ref()?;
+    match files.sizing {
+        Sizing::Fixed { width, height } => Some((files, (width, height))),
+        Sizing::Smart { .. } => None,
+    }
+}
+
+/// A row is a text or a picture: the towers give two vectors, and one was asked for.
+fn check_rows(model: &Model, inputs: &[Input]) -> Result<(), Fault> {
+    let name = &model.manifest.name;
+    for (row, input) in inputs.iter().enumerate() {
+        let message = match (input.text.is_some(), input.images.len()) {
+            (_, 2..) => format!("model {name:?} takes one image a row"),
+            (true, 1) => format!("model {name:?} takes a text or an image, not both"),
+            _ => continue,
+        };
+        let place = limits::place(row, inputs.len());
+        return Err(Fault::new(FaultCode::InvalidParameter, message)
+            .detail(format!("{place} has more; text and image have a vector each."))
+            .hint("Embed them in two calls, or use combined_embed or qwen_embed for both in one vector."));
+    }
+    Ok(())
+}
