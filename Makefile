@@ -1,14 +1,15 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
 # Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
-#             make model: MODEL=… FROM=… FORCE=1          make bench: BENCH=…
+#             make model: MODEL=… FROM=… DTYPE=… FORCE=1  make bench: BENCH=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MODEL ?= multilingual-e5-small
-BENCH ?= p1_p2
-export MODEL BENCH
-# A model that a command needs, made where it is missing. FROM= and FORCE= are meant for `make model` alone.
-needed_model = env -u FROM -u FORCE dev/model.sh
+BENCH ?=
+SEED ?= 1
+export MODEL BENCH SEED
+# A model that a command needs, made where it is missing. FROM=, DTYPE= and FORCE= are meant for `make model` alone.
+needed_model = env -u FROM -u DTYPE -u FORCE dev/model.sh
 
 ##@ To start with
 .PHONY: demo up psql url status down reset
@@ -29,24 +30,29 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build model test lint fmt bench env
+.PHONY: setup build model test parity fixtures lint fmt bench env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
 	@dev/build.sh
-model: setup               ## a model directory: make model MODEL=all-MiniLM-L6-v2 [FROM=/its/source] [FORCE=1]
+model: setup               ## a model directory: make model MODEL=KURE-v1 FROM=/its/checkpoint [DTYPE=int8] [FORCE=1]
 	@dev/model.sh "$$MODEL"
 test: build                ## every test and linter, on a throw-away server
 	@$(needed_model) multilingual-e5-small
 	@$(needed_model) all-MiniLM-L6-v2
+	@dev/vocabularies.sh || echo '    no real vocabularies: the tests that need them are skipped'
 	@dev/test.sh
+parity: build              ## other random models, drawn from SEED, against PyTorch: make parity SEED=7 (torch: several GB)
+	@dev/parity.sh "$$SEED"
+fixtures: setup            ## the tiny models and their reference vectors again (torch: several GB)
+	@dev/fixtures.sh
 lint: setup                ## formatting, clippy, ruff, shellcheck, the house rules
 	@dev/lint.sh
 fmt: setup                 ## let the formatters write
 	@dev/fmt.sh
-bench: build               ## tests/bench/$(BENCH).py on a throw-away server: make bench BENCH=p1_p2
+bench: build               ## tests/bench, or one of it, on a throw-away server: make bench BENCH=full-size
 	@$(needed_model) multilingual-e5-small
-	@dev/bench.sh "$$BENCH"
+	@dev/bench.sh $$BENCH
 env:                       ## for your own shell: eval "$(make -s env)"
 	@dev/env.sh
 

@@ -1,13 +1,44 @@
 #!/usr/bin/env bash
-# bench.sh NAME: tests/bench/NAME.py against a throw-away server that it knows by the ITEMBANK_* variables.
+# bench.sh NAME…: tests/bench/NAME.py, one after the other, each against a throw-away server of its own that it knows
+# by the ITEMBANK_* variables. full-size is full_size.py. Without a name: all but full-size, each as far as it goes
+# with what is there; a bench that was asked for by name makes the models that it is missing.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
 source "$ROOT/dev/throwaway.sh"
+cd "$ROOT"
+export PYTHONUNBUFFERED=1
 
-script=$ROOT/tests/bench/${1:-}.py
-[[ -f $script ]] || die "there is no tests/bench/${1:-}.py" "there are: $(cd "$ROOT/tests/bench" && echo *.py)"
-step "bench $1, PostgreSQL $PG"
-throwaway_start bench
-in_cluster itembank -c 'CREATE EXTENSION itembank_embed CASCADE'
-"$VENV/bin/python" "$script"
+EVERYDAY=(p1_p2 p7 families)
+names=("$@")
+((${#names[@]} > 0)) || names=("${EVERYDAY[@]}")
+for name in "${names[@]}"; do
+    [[ -f tests/bench/${name//-/_}.py ]] ||
+        die "there is no bench $name" "there are: ${EVERYDAY[*]} full-size"
+done
+
+# What a bench needs besides the server and the default model.
+prepare() {
+    case $1 in
+        p7)
+            logged image-bench cargo build --quiet --release --target-dir target -p inference --example image_bench
+            export ITEMBANK_IMAGE_BENCH=$ROOT/target/release/examples/image_bench
+            ;;
+        families | full-size)
+            export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size ITEMBANK_VOCABULARIES=$DEV_DIR/vocabularies
+            [[ $ITEMBANK_BENCH_ASKED != "$1" ]] || dev/vocabularies.sh
+            ;;
+    esac
+}
+
+for name in "${names[@]}"; do
+    step "bench $name, PostgreSQL $PG"
+    (
+        export ITEMBANK_BENCH_ASKED=''
+        (($# == 0)) || ITEMBANK_BENCH_ASKED=$name
+        prepare "$name"
+        throwaway_start bench
+        in_cluster itembank -c 'CREATE EXTENSION itembank_embed CASCADE'
+        "$VENV/bin/python" "tests/bench/${name//-/_}.py"
+    )
+done

