@@ -25,7 +25,7 @@ prepare() {
             export ITEMBANK_IMAGE_BENCH=$ROOT/target/release/examples/image_bench
             ;;
         families | full-size)
-            export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size ITEMBANK_VOCABULARIES=$DEV_DIR/vocabularies
+            export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size
             [[ $ITEMBANK_BENCH_ASKED != "$1" ]] || dev/vocabularies.sh
             ;;
     esac

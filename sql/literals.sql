@@ -4,18 +4,18 @@
 CREATE FUNCTION embed(model text, input text, image text, task text DEFAULT 'document',
                       instruction text DEFAULT NULL, dimensions int DEFAULT NULL) RETURNS vector
     IMMUTABLE PARALLEL RESTRICTED COST 10000
-    RETURN embed(model, input, image::bytea, task, instruction, dimensions);
+    RETURN @extschema@.embed(model, input, image::bytea, task, instruction, dimensions);
 
 CREATE FUNCTION qwen_embed(input text, image text, instruction text DEFAULT NULL,
                            dimensions int DEFAULT NULL) RETURNS vector
     IMMUTABLE PARALLEL RESTRICTED COST 100000
-    RETURN qwen_embed(input, image::bytea, instruction, dimensions);
+    RETURN @extschema@.qwen_embed(input, image::bytea, instruction, dimensions);
 
 CREATE FUNCTION siglip_embed_image(image text) RETURNS vector
     IMMUTABLE PARALLEL RESTRICTED COST 10000
-    RETURN siglip_embed_image(image::bytea);
+    RETURN @extschema@.siglip_embed_image(image::bytea);
 
 CREATE FUNCTION combined_embed(input text, image text) RETURNS vector
     IMMUTABLE PARALLEL RESTRICTED COST 100000
-    RETURN combined_embed(input, image::bytea);
+    RETURN @extschema@.combined_embed(input, image::bytea);
 

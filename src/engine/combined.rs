@@ -22,10 +22,15 @@ pub fn embed_combined(
     if texts.inputs.iter().chain(&images.inputs).all(protocol::Input::is_null) {
         return Ok(vec![None; texts.inputs.len()]);
     }
-    let text_size = dimensions(&texts.model).map_err(|fault| (fault, false))?;
-    let image_size = dimensions(&images.model).map_err(|fault| (fault, true))?;
-    let texts = embed(texts).map_err(|fault| (fault, false))?;
-    let images = embed(images).map_err(|fault| (fault, true))?;
+    let half = |request: Embed| {
+        let model = request.model.clone();
+        let vectors = embed(request)?;
+        // Only a side without any vector has to be asked how long one is.
+        let size = vectors.iter().flatten().next().map(Vec::len);
+        Ok((size.map_or_else(|| dimensions(&model), Ok)?, vectors))
+    };
+    let (text_size, texts) = half(texts).map_err(|fault| (fault, false))?;
+    let (image_size, images) = half(images).map_err(|fault| (fault, true))?;
     let join = |(text, image): (Option<Vec<f32>>, Option<Vec<f32>>)| {
         if text.is_none() && image.is_none() {
             return None;
@@ -37,7 +42,7 @@ pub fn embed_combined(
     Ok(texts.into_iter().zip(images).map(join).collect())
 }
 
-/// Of length 1; a model never gives a vector without direction.
+/// Of length 1; the engine refuses vectors without direction.
 fn unit(mut vector: Vec<f32>) -> Vec<f32> {
     let length = vector.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
     for x in &mut vector {

@@ -130,12 +130,12 @@ fn request(model: NamedModel, inputs: Vec<Input>) -> Result<Embed, Fault> {
     })
 }
 
-/// A missing model is not the caller's mistake here: says which setting names it.
+/// The caller did not name the model: where it may be the reason, says which setting did.
 fn which_model(mut fault: Fault, model: NamedModel) -> Fault {
-    if fault.code == FaultCode::UndefinedObject {
+    if matches!(fault.code, FaultCode::UndefinedObject | FaultCode::InvalidParameter) {
         let hint = fault.hint.take().unwrap_or_default();
         fault.hint =
-            Some(format!("{hint} Another one can be named by itembank_embed.{}.", model.setting()));
+            Some(format!("{hint} The setting itembank_embed.{} names the model.", model.setting()));
     }
     fault
 }

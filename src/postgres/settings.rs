@@ -152,7 +152,7 @@ fn define_image_limits() {
     int(
         c"itembank_embed.max_image_pixels",
         c"Largest image, in pixels.",
-        c"A larger one is an error, before memory is taken for it; four bytes a pixel are needed.",
+        c"A larger one is an error, before memory is taken for it; up to 24 bytes a pixel are needed.",
         &MAX_IMAGE_PIXELS,
         1_000_000_000,
         GucFlags::default(),

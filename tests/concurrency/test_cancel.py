@@ -7,7 +7,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from conftest import setting
+from conftest import ROOT, setting
 
 MODEL = "multilingual-e5-small"
 LONG = "이차방정식의 두 근의 합과 곱을 구하시오. " * 400
@@ -40,6 +40,20 @@ def test_a_timeout_ends_a_running_batch_soon(sql):
     # Half a second for the worst of five: another program may have both cores for a moment.
     assert sorted(overruns)[len(overruns) // 2] < 0.1 and max(overruns) < 0.5
     assert sql.execute(f"SELECT vector_dims(embed('{MODEL}', 'still there'))").fetchone() == (384,)
+
+
+@pytest.mark.parametrize("model", ["tiny-siglip", "tiny-qwen3-vl"])
+def test_a_timeout_ends_a_batch_of_images(sql, model):
+    picture = (ROOT / "tests/fixtures/images/png-rgb8.png").read_bytes()
+    models = setting("ITEMBANK_FIXTURES")
+    sql.execute("SELECT set_config('itembank_embed.model_path', %s, false)", (models,))
+    one = f"SELECT embed('{model}', NULL, %s::bytea)::text"
+    before = sql.execute(one, (picture,)).fetchone()
+    many = f"SELECT embed('{model}', NULL::text[], array_fill(%s::bytea, ARRAY[20000]))"
+    sql.execute("SET statement_timeout = 200")
+    assert until_free(sql, many, (picture,), QUERY_CANCELED) < 0.2 + 0.5
+    sql.execute("SET statement_timeout = 0")
+    assert sql.execute(one, (picture,)).fetchone() == before
 
 
 def test_a_cancel_ends_a_running_batch_soon(sql, url):

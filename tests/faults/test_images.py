@@ -144,6 +144,20 @@ def test_pixels_beyond_the_header_are_no_bomb(session):
     assert high_water(session) - before < FLAT_KB
 
 
+@pytest.mark.parametrize("size", [(20_000_000, 1), (1, 20_000_000)], ids=["wide", "tall"])
+def test_long_pictures_take_no_more_than_others(session, size):
+    """Weights of a resize grow with the side, not with the pixels."""
+    rows = b"\0" * ((size[0] + 7) // 8 + 1)
+    pixels = zlib.compressobj(9)
+    packed = b"".join(pixels.compress(rows) for _ in range(size[1])) + pixels.flush()
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", *size, 1, 0, 0, 0, 0))
+    content = b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", packed) + END
+    session.execute("SET statement_timeout = 0")
+    before = high_water(session)
+    session.execute(EMBED, (content,))
+    assert high_water(session) - before < size[0] * size[1] * 12 // 1024 + FLAT_KB
+
+
 def test_limits_are_settings(session):
     picture = saved((100, 50), format="PNG")
     session.execute("SET itembank_embed.max_image_pixels = 4999")

@@ -3,8 +3,9 @@
 import hashlib
 import shutil
 
+import psycopg
 import pytest
-from conftest import FIXTURES, fails
+from conftest import FIXTURES, ROOT, fails
 
 MODEL = "tiny-bert"
 EMBED = f"SELECT embed('{MODEL}', '두 근의 합')::text"
@@ -221,3 +222,46 @@ def test_a_text_without_any_token(with_models, models):
     fails(with_models, "22023", "SELECT embed('tiny-st', '')")
     fails(with_models, "22023", "SELECT embed('tiny-st', ARRAY['a', ''])")
     assert with_models.execute("SELECT embed('tiny-st', 'a')").fetchone()
+
+
+# Of models that take images: (model, what is written, what instead, a word of the error).
+IMAGE_MANIFESTS = {
+    "no padding": ("tiny-siglip", "pad_token_id = ", "# ", "pad_token_id"),
+    "other height": ("tiny-siglip", "height = 56", "height = 64", "does not fit"),
+    "other length": ("tiny-siglip", "max_tokens = 64", "max_tokens = 32", "does not fit"),
+    "no image": ("tiny-siglip", "height = 56\nwidth = 56\n", "", "width and height"),
+    "image pad is a letter": (
+        "tiny-qwen3-vl",
+        "\npad_token_id = 285",
+        "\npad_token_id = 5",
+        "token",
+    ),
+    "no such token": ("tiny-qwen3-vl", "start_token_id = 283", "start_token_id = 4000000", "token"),
+    "other deepstack": ("tiny-qwen3-vl", "deepstack = 3", "deepstack = 2", "does not fit"),
+    "other factor": ("tiny-qwen3-vl", "factor = 32", "factor = 0", "factor"),
+}
+
+
+@pytest.mark.parametrize("name", IMAGE_MANIFESTS)
+def test_bad_manifests_of_image_models(with_models, models, name):
+    model, old, new, said = IMAGE_MANIFESTS[name]
+    picture = (ROOT / "tests/fixtures/images/png-rgb8.png").read_bytes()
+    manifest = models / model / "model.toml"
+    text = manifest.read_text()
+    assert old in text
+    manifest.write_text(text.replace(old, new, 1))
+    query = f"SELECT embed('{model}', %s, %s::bytea)"
+    # SigLIP's towers are loaded apart: the fault is in one of them.
+    rows = [("a", None), (None, picture)]
+    failed = 0
+    for row in rows:
+        try:
+            with_models.execute(query, row)
+        except psycopg.Error:
+            error = fails(with_models, CONFIG_FILE_ERROR, query, row)
+            assert said in error.diag.message_primary, error
+            failed += 1
+    assert failed
+    manifest.write_text(text)
+    for row in rows:
+        assert with_models.execute(query, row).fetchone()

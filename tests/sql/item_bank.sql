@@ -83,6 +83,14 @@ FROM pictures;
 SELECT qwen_embed(ARRAY['a', 'b'], ARRAY[NULL::bytea]);
 \echo :SQLSTATE
 
+-- Far more rows than are prepared at a time.
+SELECT array_length(e, 1) AS rows, e[2048] <-> siglip_embed_text('2048') < 1e-5 AS last_of_a_window,
+       e[2049] IS NULL AS nothing, e[2050] <-> siglip_embed_text('2050') < 1e-5 AS next
+FROM (SELECT siglip_embed_text(array_agg(nullif(n, 2049)::text ORDER BY n)) AS e FROM generate_series(1, 2100) AS n) AS many;
+SELECT array_length(e, 1) AS rows, e[2048] <-> qwen_embed('2048') < 1e-5 AS last_of_a_window,
+       e[2049] IS NULL AS nothing, e[2050] <-> qwen_embed('2050') < 1e-5 AS next
+FROM (SELECT qwen_embed(array_agg(nullif(n, 2049)::text ORDER BY n)) AS e FROM generate_series(1, 2100) AS n) AS many;
+
 -- The general function takes the same models.
 SELECT embed('tiny-qwen3-vl', 'a', figure) = qwen_embed('a', figure) AS qwen,
        embed('tiny-siglip', 'a') = siglip_embed_text('a') AS siglip_text,

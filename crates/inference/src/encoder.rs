@@ -6,13 +6,14 @@
 use crate::batch;
 use crate::cancel::Cancel;
 use crate::family::{Family, Model};
+use crate::lazy::Lazy;
 use crate::limits;
 use crate::loading;
 use crate::manifest::{Manifest, Prompt};
 use crate::session::TextGraph;
 use crate::text::{TextEncoder, Tokens, pad_right};
 use crate::vectors;
-use protocol::{Embed, Fault, FaultCode, Input, Task, TokenCount};
+use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
 
 /// Rows that are tokenized and sorted together; bounds memory for arrays of any length.
 const WINDOW: usize = 2048;
@@ -20,13 +21,13 @@ const WINDOW: usize = 2048;
 /// A text encoder.
 #[derive(Default)]
 pub struct Encoder {
-    text: Option<TextEncoder>,
-    graph: Option<TextGraph>,
+    text: Lazy<TextEncoder>,
+    graph: Lazy<TextGraph>,
 }
 
 impl Family for Encoder {
     fn device(&self) -> Option<&str> {
-        self.graph.as_ref().map(TextGraph::device)
+        self.graph.get().map(TextGraph::device)
     }
 
     fn count_tokens(
@@ -35,9 +36,7 @@ impl Family for Encoder {
         text: &str,
         cancel: &Cancel,
     ) -> Result<TokenCount, Fault> {
-        let prompt = model.manifest.prompt(Task::Document, None)?;
-        let tokens = self.text(model, cancel)?.encode(&prompt.around(text))?;
-        Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
+        self.text.get_or_load(|| loading::text_encoder(model, cancel))?.count(model.manifest, text)
     }
 
     fn embed(
@@ -58,14 +57,6 @@ impl Family for Encoder {
 }
 
 impl Encoder {
-    fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
-        let text = match self.text.take() {
-            Some(text) => text,
-            None => loading::text_encoder(model, cancel)?,
-        };
-        Ok(self.text.insert(text))
-    }
-
     fn embed_window(
         &mut self,
         model: &Model,
@@ -74,14 +65,14 @@ impl Encoder {
         dimensions: usize,
         cancel: &Cancel,
     ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
-        let text = self.text(model, cancel)?;
+        let text = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
         let pad = text.pad_token_id();
         let (rows, tokens) = tokenize(text, model.manifest, inputs, prompt, cancel)?;
         let mut vectors = vec![None; inputs.len()];
         if tokens.is_empty() {
             return Ok(vectors);
         }
-        let graph = self.graph(model, cancel)?;
+        let graph = self.graph.get_or_load(|| model.text_graph(cancel))?;
         let budget = model.batch_tokens(graph.on_cpu());
         let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
         for batch in batch::plan(&lengths, budget, !model.manifest.batch_invariant) {
@@ -96,14 +87,6 @@ impl Encoder {
             }
         }
         Ok(vectors)
-    }
-
-    fn graph(&mut self, model: &Model, cancel: &Cancel) -> Result<&mut TextGraph, Fault> {
-        let graph = match self.graph.take() {
-            Some(graph) => graph,
-            None => model.text_graph(cancel)?,
-        };
-        Ok(self.graph.insert(graph))
     }
 }
 

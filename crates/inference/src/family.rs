@@ -1,6 +1,6 @@
 //! What every family of models does, and which family a manifest asks for.
 //!
-//! A new family is one module that implements [`Family`] and one arm in [`load`].
+//! A new family is one module that implements [`Family`] and one arm in [`of`].
 
 use crate::cancel::Cancel;
 use crate::directory::Directory;

@@ -16,6 +16,7 @@ mod family;
 #[doc(hidden)]
 pub mod fuzz;
 pub mod image;
+mod lazy;
 mod limits;
 mod loading;
 mod manifest;

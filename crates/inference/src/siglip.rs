@@ -6,15 +6,16 @@
 use crate::batch;
 use crate::cancel::Cancel;
 use crate::family::{Family, Model};
+use crate::lazy::Lazy;
 use crate::limits;
 use crate::loading;
 use crate::manifest::{ImageFiles, Sizing};
 use crate::pictures;
-use crate::session::Graph;
+use crate::session::{Element, Graph};
 use crate::text::{TextEncoder, pad_right};
 use crate::vectors;
 use ndarray::{Array4, s};
-use protocol::{Embed, Fault, FaultCode, Input, Task, TokenCount};
+use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
 
 /// Rows that are held as tokens together.
 const WINDOW: usize = 2048;
@@ -29,14 +30,14 @@ const IMAGE_OUTPUT: &str = "image_embedding";
 /// A SigLIP model; each tower is loaded when it is first needed.
 #[derive(Default)]
 pub struct Siglip {
-    text: Option<TextEncoder>,
-    text_graph: Option<Graph>,
-    image_graph: Option<Graph>,
+    text: Lazy<TextEncoder>,
+    text_graph: Lazy<Graph>,
+    image_graph: Lazy<Graph>,
 }
 
 impl Family for Siglip {
     fn device(&self) -> Option<&str> {
-        self.image_graph.as_ref().or(self.text_graph.as_ref()).map(Graph::device)
+        self.image_graph.get().or(self.text_graph.get()).map(Graph::device)
     }
 
     fn count_tokens(
@@ -45,9 +46,7 @@ impl Family for Siglip {
         text: &str,
         cancel: &Cancel,
     ) -> Result<TokenCount, Fault> {
-        let prompt = model.manifest.prompt(Task::Document, None)?;
-        let tokens = self.text(model, cancel)?.encode(&prompt.around(text))?;
-        Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
+        self.text.get_or_load(|| loading::text_encoder(model, cancel))?.count(model.manifest, text)
     }
 
     fn embed(
@@ -66,43 +65,6 @@ impl Family for Siglip {
 }
 
 impl Siglip {
-    fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
-        let text = match self.text.take() {
-            Some(text) => text,
-            None => loading::text_encoder(model, cancel)?,
-        };
-        Ok(self.text.insert(text))
-    }
-
-    fn text_graph(&mut self, model: &Model, cancel: &Cancel) -> Result<&mut Graph, Fault> {
-        let graph = match self.text_graph.take() {
-            Some(graph) => graph,
-            None => {
-                let graph = model.graph(&model.manifest.text.graph, cancel)?;
-                graph.expect(&[IDS], &[], &[TEXT_OUTPUT]).map_err(|f| model.name_in(f))?;
-                graph
-            }
-        };
-        Ok(self.text_graph.insert(graph))
-    }
-
-    fn image_graph(
-        &mut self,
-        model: &Model,
-        files: &ImageFiles,
-        cancel: &Cancel,
-    ) -> Result<&mut Graph, Fault> {
-        let graph = match self.image_graph.take() {
-            Some(graph) => graph,
-            None => {
-                let graph = model.graph(&files.graph, cancel)?;
-                graph.expect(&[PIXELS], &[], &[IMAGE_OUTPUT]).map_err(|f| model.name_in(f))?;
-                graph
-            }
-        };
-        Ok(self.image_graph.insert(graph))
-    }
-
     fn embed_texts(
         &mut self,
         model: &Model,
@@ -117,14 +79,14 @@ impl Siglip {
             texts.filter_map(|(row, input)| Some((row, input.text.as_deref()?))).collect();
         let length = model.manifest.max_tokens;
         for window in texts.chunks(WINDOW) {
-            let text = self.text(model, cancel)?;
+            let text = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
             let pad = text.pad_token_id();
             let mut tokens = Vec::with_capacity(window.len());
             for (_, text_of_row) in window {
                 cancel.check()?;
                 tokens.push(text.encode(&prompt.around(text_of_row))?);
             }
-            let graph = self.text_graph(model, cancel)?;
+            let graph = self.text_graph.get_or_load(|| text_graph(model, cancel))?;
             let one_by_one = !model.manifest.batch_invariant;
             let budget = model.batch_tokens(graph.on_cpu());
             for batch in batch::plan(&vec![length; window.len()], budget, one_by_one) {
@@ -157,7 +119,8 @@ impl Siglip {
         let Some((files, (width, height))) = fixed(model).filter(|_| !images.is_empty()) else {
             return Ok(());
         };
-        let graph = self.image_graph(model, files, cancel)?;
+        let size = (width, height);
+        let graph = self.image_graph.get_or_load(|| image_graph(model, files, size, cancel))?;
         let tokens = (width * height).div_ceil(PIXELS_A_TOKEN);
         let budget = model.batch_tokens(graph.on_cpu());
         let one_by_one = !model.manifest.batch_invariant;
@@ -166,7 +129,7 @@ impl Siglip {
             for (slot, member) in batch.iter().enumerate() {
                 cancel.check()?;
                 let (row, bytes) = images[*member];
-                let picture = pictures::pixels(bytes, files, (width, height), model.options)
+                let picture = pictures::pixels(bytes, files, size, model.options)
                     .map_err(|fault| pictures::of_row(fault, row, rows))?;
                 pixels.slice_mut(s![slot, .., .., ..]).assign(&picture);
             }
@@ -178,6 +141,27 @@ impl Siglip {
         }
         Ok(())
     }
+}
+
+fn text_graph(model: &Model, cancel: &Cancel) -> Result<Graph, Fault> {
+    let graph = model.graph(&model.manifest.text.graph, cancel)?;
+    let shape = [None, Some(model.manifest.max_tokens)];
+    let inputs = [(IDS, Element::I64, shape.as_slice())];
+    graph.expect(&inputs, &[TEXT_OUTPUT]).map_err(|fault| model.name_in(fault))?;
+    Ok(graph)
+}
+
+fn image_graph(
+    model: &Model,
+    files: &ImageFiles,
+    (width, height): (usize, usize),
+    cancel: &Cancel,
+) -> Result<Graph, Fault> {
+    let graph = model.graph(&files.graph, cancel)?;
+    let shape = [None, Some(height), Some(width), Some(3)];
+    let inputs = [(PIXELS, Element::U8, shape.as_slice())];
+    graph.expect(&inputs, &[IMAGE_OUTPUT]).map_err(|fault| model.name_in(fault))?;
+    Ok(graph)
 }
 
 /// The size that every picture is brought to; a checked manifest has one.

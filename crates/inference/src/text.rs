@@ -7,7 +7,7 @@
 use crate::directory::Directory;
 use crate::manifest::{Architecture, Manifest};
 use ndarray::Array2;
-use protocol::{Fault, FaultCode};
+use protocol::{Fault, FaultCode, Task, TokenCount};
 use tokenizers::{Encoding, PostProcessor, Token, Tokenizer, TruncationDirection};
 
 /// The largest published vocabularies take 35 MB.
@@ -28,6 +28,13 @@ pub struct Tokens {
     pub ids: Vec<u32>,
     /// How many there were before truncation.
     pub total: usize,
+}
+
+impl Tokens {
+    /// How many there are.
+    pub fn count(&self) -> TokenCount {
+        TokenCount { tokens: self.total, used: self.ids.len() }
+    }
 }
 
 /// A stretch of a sequence that is put together from several.
@@ -91,6 +98,12 @@ impl TextEncoder {
         self.finish(self.tokenizer.encode_fast(text, false).map_err(|e| failed(&e))?)
     }
 
+    /// How long `text` is under the prompt for documents.
+    pub fn count(&self, manifest: &Manifest, text: &str) -> Result<TokenCount, Fault> {
+        let prompt = manifest.prompt(Task::Document, None)?;
+        Ok(self.encode(&prompt.around(text))?.count())
+    }
+
     /// The tokens of several segments, one behind the other.
     pub fn encode_segments(&self, segments: &[Segment]) -> Result<Tokens, Fault> {
         let encodings = segments.iter().map(|segment| match segment {
@@ -147,8 +160,8 @@ pub fn pad_right(rows: &[&[u32]], length: usize, pad: u32) -> (Array2<i64>, Arra
     (ids, mask)
 }
 
-/// The padding token by its usual names; with a mask its id does not matter, where positions
-/// are counted by it (XLM-RoBERTa) it has one of these.
+/// The padding token by its usual names, for encoders: with a mask its id does not matter, where
+/// positions are counted by it (XLM-RoBERTa) it has one of these.
 fn pad_token_id(tokenizer: &Tokenizer) -> u32 {
     ["[PAD]", "<pad>"].iter().find_map(|name| tokenizer.token_to_id(name)).unwrap_or(0)
 }

@@ -29,7 +29,7 @@ pub fn finish(
         // A shortened vector is always scaled again: its length says nothing any more.
         let usable = match manifest.normalize || cut {
             true => normalize(&mut vector),
-            false => vector.iter().all(|x| x.is_finite()),
+            false => vector.iter().all(|x| x.is_finite()) && vector.iter().any(|x| *x != 0.0),
         };
         if usable { Ok(vector) } else { Err(no_direction(&manifest.name)) }
     });

@@ -2,11 +2,29 @@
 //! `normalize_coeffs_8bpc` of its Resample.c): in doubles, then rounded to fixed point.
 
 use super::Filter;
+use std::ops::Range;
 
 /// Bits behind the point: 32 less 8 for a sample and 2 for sums beyond it.
 pub const PRECISION: u32 = 32 - 8 - 2;
 
-/// Where each output sample comes from: `taps` weights for each, the first for the sample `first`.
+/// Weights that are held at a time: pictures can be millions of samples long and one high. Few in
+/// tests, whose pictures are small.
+const MAX_WEIGHTS: usize = if cfg!(test) { 1 << 9 } else { 1 << 20 };
+
+/// Output samples in stretches whose weights are few enough to be held together.
+pub fn stretches(input: usize, output: usize, filter: Filter) -> Vec<Range<usize>> {
+    let together = (MAX_WEIGHTS / taps(input, output, filter)).max(1);
+    let starts = (0..output).step_by(together);
+    starts.map(|from| from..(from + together).min(output)).collect()
+}
+
+/// How many input samples an output sample can have.
+pub fn taps(input: usize, output: usize, filter: Filter) -> usize {
+    let stretch = (input as f64 / output as f64).max(1.0);
+    (filter.support() * stretch).ceil() as usize * 2 + 1
+}
+
+/// Where output samples come from: `taps` weights for each, the first for the sample `first`.
 pub struct Coefficients {
     /// Weights of each output sample; the ones behind its last are zero.
     pub taps: usize,
@@ -19,21 +37,22 @@ pub struct Coefficients {
 }
 
 impl Coefficients {
-    /// Weights from `input` samples to `output` samples; both are at least one.
-    pub fn new(input: usize, output: usize, filter: Filter) -> Self {
+    /// Weights of the output samples in `range`, from `input` samples to `output` samples; both are at
+    /// least one.
+    pub fn new(input: usize, output: usize, range: Range<usize>, filter: Filter) -> Self {
         let scale = input as f64 / output as f64;
         // Shrinking widens the filter: antialiasing.
         let stretch = scale.max(1.0);
         let support = filter.support() * stretch;
-        let taps = support.ceil() as usize * 2 + 1;
+        let taps = taps(input, output, filter);
         let mut found = Self {
             taps,
-            first: Vec::with_capacity(output),
-            count: Vec::with_capacity(output),
-            weights: vec![0; output * taps],
+            first: Vec::with_capacity(range.len()),
+            count: Vec::with_capacity(range.len()),
+            weights: vec![0; range.len() * taps],
         };
         let mut exact = vec![0.0; taps];
-        for (n, weights) in found.weights.chunks_exact_mut(taps).enumerate() {
+        for (n, weights) in range.zip(found.weights.chunks_exact_mut(taps)) {
             let center = (n as f64 + 0.5) * scale;
             // The cast of a double cuts and stops at zero, as Pillow's does.
             let first = (center - support + 0.5) as usize;

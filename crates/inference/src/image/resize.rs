@@ -5,9 +5,10 @@
 //! [`pulp`] runs them compiled for AVX2 where the processor has it.
 
 use super::Rgb;
-use super::coefficients::{Coefficients, PRECISION};
+use super::coefficients::{Coefficients, PRECISION, stretches, taps};
 use pulp::Arch;
 use std::borrow::Cow;
+use std::ops::Range;
 
 /// How samples are weighed; shrinking widens both, which is antialiasing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,27 +96,48 @@ impl Lanes {
 /// Resizes each row.
 #[inline(always)]
 fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
-    let lanes = Lanes::new(&Coefficients::new(image.width, width, filter));
+    let stretches = stretches(image.width, width, filter);
+    let lanes = |outputs: &Range<usize>| {
+        Lanes::new(&Coefficients::new(image.width, width, outputs.clone(), filter))
+    };
+    // Weights of one stretch serve all rows; of several they are computed anew for each few rows,
+    // of which such wide pictures have not many.
+    let only = match stretches.as_slice() {
+        [all] => Some(lanes(all)),
+        _ => None,
+    };
     let (from, to) = (image.width * 3, width * 3);
     // Weights of zero may reach beyond a row: it is copied to where it can be read.
-    let padded = from + lanes.steps * LANE_PIXELS * 3 + LANES;
+    let reach = taps(image.width, width, filter).next_multiple_of(LANE_PIXELS) * 3 + LANES;
+    let padded = from + reach;
     let mut copies = vec![0; padded * ROWS];
     let mut out = vec![0; to * image.height];
     for (rows, out) in image.pixels.chunks(from * ROWS).zip(out.chunks_mut(to * ROWS)) {
         for (copy, row) in copies.chunks_exact_mut(padded).zip(rows.chunks_exact(from)) {
             copy[..from].copy_from_slice(row);
         }
-        let mut results = [[0u8; 3]; ROWS];
-        for (x, (&first, weights)) in
-            lanes.first.iter().zip(lanes.weights.chunks_exact(lanes.steps)).enumerate()
-        {
-            weigh(&copies, padded, first, weights, &mut results);
-            for (row, result) in out.chunks_exact_mut(to).zip(&results) {
-                row[3 * x..3 * x + 3].copy_from_slice(result);
+        for outputs in &stretches {
+            match &only {
+                Some(lanes) => weigh_rows(&copies, outputs.start, lanes, out, to),
+                None => weigh_rows(&copies, outputs.start, &lanes(outputs), out, to),
             }
         }
     }
     Rgb { width, height: image.height, pixels: out }
+}
+
+/// The pixels of [`ROWS`] rows that `lanes` has the weights of; `at` is the first of them.
+#[inline(always)]
+fn weigh_rows(copies: &[u8], at: usize, lanes: &Lanes, out: &mut [u8], stride: usize) {
+    let padded = copies.len() / ROWS;
+    let mut results = [[0u8; 3]; ROWS];
+    let weights = lanes.weights.chunks_exact(lanes.steps);
+    for (x, (&first, weights)) in (at..).zip(lanes.first.iter().zip(weights)) {
+        weigh(copies, padded, first, weights, &mut results);
+        for (row, result) in out.chunks_exact_mut(stride).zip(&results) {
+            row[3 * x..3 * x + 3].copy_from_slice(result);
+        }
+    }
 }
 
 /// One pixel of [`ROWS`] rows.
@@ -152,9 +174,20 @@ const BLOCK: usize = 64;
 /// Resizes each column.
 #[inline(always)]
 fn along_columns(image: &Rgb, height: usize, filter: Filter) -> Rgb {
-    let coefficients = Coefficients::new(image.height, height, filter);
     let stride = image.width * 3;
     let mut out = vec![0; stride * height];
+    for outputs in stretches(image.height, height, filter) {
+        let rows = &mut out[outputs.start * stride..outputs.end * stride];
+        let coefficients = Coefficients::new(image.height, height, outputs, filter);
+        along_columns_at(image, &coefficients, rows);
+    }
+    Rgb { width: image.width, height, pixels: out }
+}
+
+/// The output rows that there are weights of.
+#[inline(always)]
+fn along_columns_at(image: &Rgb, coefficients: &Coefficients, out: &mut [u8]) {
+    let stride = image.width * 3;
     for (y, out) in out.chunks_exact_mut(stride).enumerate() {
         let (first, count) = (coefficients.first[y], coefficients.count[y]);
         let weights = &coefficients.weights[y * coefficients.taps..][..count];
@@ -171,7 +204,6 @@ fn along_columns(image: &Rgb, height: usize, filter: Filter) -> Rgb {
             *sample = to_sample(products.fold(0, i32::wrapping_add));
         }
     }
-    Rgb { width: image.width, height, pixels: out }
 }
 
 /// A block of samples of one output row.

@@ -43,7 +43,10 @@ impl Manifest {
         let sizing = self.image.as_ref().map(|image| &image.sizing);
         let kind = self.architecture.as_str();
         match (self.architecture, sizing) {
-            (Architecture::Siglip | Architecture::Siglip2, Some(Sizing::Fixed { .. })) => None,
+            (Architecture::Siglip | Architecture::Siglip2, Some(Sizing::Fixed { .. })) => {
+                // Without a mask padding counts: a guess would give other vectors.
+                self.text.pad_token_id.is_none().then(|| "text has no pad_token_id".to_owned())
+            }
             (Architecture::Siglip | Architecture::Siglip2, _) => {
                 Some(format!("architecture {kind:?} needs [image] with width and height"))
             }

@@ -10,10 +10,11 @@ use crate::batch;
 use crate::cancel::Cancel;
 use crate::family::{Family, Model};
 use crate::image::SmartResize;
+use crate::lazy::Lazy;
 use crate::limits;
 use crate::loading;
 use crate::manifest::{ImageFiles, ImageTokens, Sizing};
-use crate::session::Graph;
+use crate::session::{Element, Graph};
 use crate::text::{TextEncoder, pad_right};
 use crate::vectors;
 use chat::Chat;
@@ -35,9 +36,9 @@ const OUTPUT: &str = "sentence_embedding";
 /// A Qwen3-VL embedder; each tower is loaded when it is first needed.
 #[derive(Default)]
 pub struct Qwen3Vl {
-    text: Option<TextEncoder>,
-    text_graph: Option<Graph>,
-    vision: Option<Vision>,
+    text: Lazy<TextEncoder>,
+    text_graph: Lazy<Graph>,
+    vision: Lazy<Vision>,
 }
 
 /// The image part of a checked manifest.
@@ -58,8 +59,8 @@ struct Row<'a> {
 
 impl Family for Qwen3Vl {
     fn device(&self) -> Option<&str> {
-        let text = self.text_graph.as_ref().map(Graph::device);
-        text.or_else(|| self.vision.as_ref().map(Vision::device))
+        let text = self.text_graph.get().map(Graph::device);
+        text.or_else(|| self.vision.get().map(Vision::device))
     }
 
     fn count_tokens(
@@ -70,10 +71,9 @@ impl Family for Qwen3Vl {
     ) -> Result<TokenCount, Fault> {
         let tokens = images(model)?.tokens;
         let instruction = model.manifest.instruction(Task::Document, None)?;
-        let encoder = self.text(model, cancel)?;
+        let encoder = self.text.get_or_load(|| text_encoder(model, cancel))?;
         let chat = Chat::parse(model.manifest.template(Task::Document), &encoder.special_tokens());
-        let tokens = encoder.encode_segments(&chat.segments(instruction, text, &[], tokens))?;
-        Ok(TokenCount { tokens: tokens.total, used: tokens.ids.len() })
+        Ok(encoder.encode_segments(&chat.segments(instruction, text, &[], tokens))?.count())
     }
 
     fn embed(
@@ -89,7 +89,7 @@ impl Family for Qwen3Vl {
         let mut vectors = vec![None; total];
         for (number, window) in request.inputs.chunks(WINDOW).enumerate() {
             let first = number * WINDOW;
-            let encoder = self.text(model, cancel)?;
+            let encoder = self.text.get_or_load(|| text_encoder(model, cancel))?;
             let template = model.manifest.template(request.task);
             let chat = Chat::parse(template, &encoder.special_tokens());
             let mut rows = Vec::new();
@@ -107,40 +107,6 @@ impl Family for Qwen3Vl {
 }
 
 impl Qwen3Vl {
-    fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
-        let text = match self.text.take() {
-            Some(text) => text,
-            None => loading::text_encoder(model, cancel)?,
-        };
-        Ok(self.text.insert(text))
-    }
-
-    fn text_graph(&mut self, model: &Model, cancel: &Cancel) -> Result<&mut Graph, Fault> {
-        let graph = match self.text_graph.take() {
-            Some(graph) => graph,
-            None => {
-                let graph = model.graph(&model.manifest.text.graph, cancel)?;
-                let inputs = [IDS, MASK, POSITIONS, FEATURES, DEEPSTACK];
-                graph.expect(&inputs, &[], &[OUTPUT]).map_err(|fault| model.name_in(fault))?;
-                graph
-            }
-        };
-        Ok(self.text_graph.insert(graph))
-    }
-
-    fn vision(
-        &mut self,
-        model: &Model,
-        files: &ImageFiles,
-        cancel: &Cancel,
-    ) -> Result<&mut Vision, Fault> {
-        let vision = match self.vision.take() {
-            Some(vision) => vision,
-            None => Vision::load(model, files, cancel)?,
-        };
-        Ok(self.vision.insert(vision))
-    }
-
     fn embed_rows(
         &mut self,
         model: &Model,
@@ -152,7 +118,8 @@ impl Qwen3Vl {
         if rows.is_empty() {
             return Ok(());
         }
-        let budget = model.batch_tokens(self.text_graph(model, cancel)?.on_cpu());
+        let budget =
+            model.batch_tokens(self.text_graph.get_or_load(|| text_graph(model, cancel))?.on_cpu());
         let lengths: Vec<usize> = rows.iter().map(|row| row.ids.len()).collect();
         for batch in batch::plan(&lengths, budget, !model.manifest.batch_invariant) {
             let members: Vec<&Row> = batch.iter().map(|member| &rows[*member]).collect();
@@ -177,11 +144,12 @@ impl Qwen3Vl {
         let Features { embeds, deepstack } = match pictures.as_slice() {
             [] => none(images.deepstack, model.manifest.dimensions),
             pictures => {
-                let vision = self.vision(model, images.files, cancel)?;
+                let load = || Vision::load(model, images.files, cancel);
+                let vision = self.vision.get_or_load(load)?;
                 vision.features(pictures, images.deepstack, model, images.files, cancel)?
             }
         };
-        let pad = self.text(model, cancel)?.pad_token_id();
+        let pad = self.text.get_or_load(|| text_encoder(model, cancel))?.pad_token_id();
         let ids: Vec<&[u32]> = rows.iter().map(|row| row.ids.as_slice()).collect();
         let longest = ids.iter().map(|ids| ids.len()).max().unwrap_or(0);
         let (ids, mask) = pad_right(&ids, longest, pad);
@@ -192,9 +160,46 @@ impl Qwen3Vl {
             (FEATURES, embeds.into()),
             (DEEPSTACK, deepstack.into()),
         ];
-        let [vectors] = self.text_graph(model, cancel)?.run(inputs, [OUTPUT], cancel)?;
+        let graph = self.text_graph.get_or_load(|| text_graph(model, cancel))?;
+        let [vectors] = graph.run(inputs, [OUTPUT], cancel)?;
         Ok(vectors)
     }
+}
+
+/// The tokenizer, which has to know the image tokens of the manifest as special ones: others could
+/// be spelt by a text, or be outside of the model's vocabulary.
+fn text_encoder(model: &Model, cancel: &Cancel) -> Result<TextEncoder, Fault> {
+    let encoder = loading::text_encoder(model, cancel)?;
+    let ImageTokens { start, pad, end } = images(model)?.tokens;
+    let special = encoder.special_tokens();
+    let unknown = |id: &u32| !special.iter().any(|(known, _)| known == id);
+    if let Some(id) = [start, pad, end, encoder.pad_token_id()].iter().find(|id| unknown(id)) {
+        return Err(model
+            .directory
+            .broken("its manifest names a token that its tokenizer lacks")
+            .detail(format!("Token {id} is no special token of the tokenizer.")));
+    }
+    if encoder.pad_token_id() == pad {
+        return Err(model
+            .directory
+            .broken("its manifest has one token for padding and for images")
+            .detail(format!("Both are {pad}.")));
+    }
+    Ok(encoder)
+}
+
+fn text_graph(model: &Model, cancel: &Cancel) -> Result<Graph, Fault> {
+    let graph = model.graph(&model.manifest.text.graph, cancel)?;
+    let (width, deepstack) = (Some(model.manifest.dimensions), Some(images(model)?.deepstack));
+    let inputs = [
+        (IDS, Element::I64, [None; 2].as_slice()),
+        (MASK, Element::I64, &[None; 2]),
+        (POSITIONS, Element::I64, &[Some(3), None, None]),
+        (FEATURES, Element::F32, &[None, width]),
+        (DEEPSTACK, Element::F32, &[deepstack, None, width]),
+    ];
+    graph.expect(&inputs, &[OUTPUT]).map_err(|fault| model.name_in(fault))?;
+    Ok(graph)
 }
 
 fn images<'a>(model: &Model<'a>) -> Result<Images<'a>, Fault> {
@@ -225,18 +230,24 @@ fn row<'a>(
     let pictures = pictures.map(|bytes| Picture::plan(bytes, place, model, files, rule));
     let pictures = pictures.collect::<Result<Vec<_>, _>>()?;
     let features: Vec<usize> = pictures.iter().map(Picture::features).collect();
+    let wanted: usize = features.iter().sum();
+    let too_long = || {
+        let place = limits::place(place.0, place.1);
+        Fault::new(FaultCode::LimitExceeded, "the images do not fit into the model")
+            .detail(format!(
+                "{place} has images of {wanted} tokens; with the prompt the model takes {}.",
+                model.manifest.max_tokens
+            ))
+            .hint("Give fewer or smaller images, or a shorter instruction.")
+    };
+    // Before so many tokens are written down.
+    if wanted > model.manifest.max_tokens {
+        return Err(too_long());
+    }
     let text = input.text.as_deref().unwrap_or_default();
     let encoded = encoder.encode_segments(&chat.segments(instruction, text, &features, tokens))?;
-    let wanted: usize = features.iter().sum();
-    let found = encoded.ids.iter().filter(|id| **id == tokens.pad).count();
-    if found != wanted {
-        let place = limits::place(place.0, place.1);
-        return Err(Fault::new(FaultCode::LimitExceeded, "the images do not fit into the model")
-            .detail(format!(
-                "{place} has {} tokens, {wanted} of them for images; the model takes {}.",
-                encoded.total, model.manifest.max_tokens
-            ))
-            .hint("Give fewer or smaller images, or a shorter instruction."));
+    if encoded.ids.iter().filter(|id| **id == tokens.pad).count() != wanted {
+        return Err(too_long());
     }
     Ok(Row { index: place.0, ids: encoded.ids, pictures })
 }

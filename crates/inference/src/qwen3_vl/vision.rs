@@ -6,7 +6,7 @@ use crate::image::{SmartResize, smart_resize};
 use crate::manifest::ImageFiles;
 use crate::pictures;
 use crate::qwen3_vl::positions::Grid;
-use crate::session::Graph;
+use crate::session::{Element, Graph};
 use ndarray::{Array2, Array3, Array4, ArrayD, s};
 use protocol::Fault;
 use std::collections::BTreeMap;
@@ -68,7 +68,8 @@ impl Vision {
     /// Loads the graph.
     pub fn load(model: &Model, files: &ImageFiles, cancel: &Cancel) -> Result<Self, Fault> {
         let graph = model.graph(&files.graph, cancel)?;
-        let expected = graph.expect(&[PIXELS], &[], &[FEATURES, DEEPSTACK]);
+        let inputs = [(PIXELS, Element::U8, [None, None, None, Some(3)].as_slice())];
+        let expected = graph.expect(&inputs, &[FEATURES, DEEPSTACK]);
         expected.map_err(|fault| model.name_in(fault))?;
         Ok(Self { graph })
     }

@@ -36,6 +36,30 @@ pub struct Graph {
     on_cpu: bool,
 }
 
+/// What an input consists of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    /// 64-bit integers.
+    I64,
+    /// Bytes.
+    U8,
+    /// 32-bit floats.
+    F32,
+}
+
+impl Element {
+    fn kind(self) -> TensorElementType {
+        match self {
+            Element::I64 => TensorElementType::Int64,
+            Element::U8 => TensorElementType::Uint8,
+            Element::F32 => TensorElementType::Float32,
+        }
+    }
+}
+
+/// Name, element and shape of an input; an axis of any length is `None`.
+pub type Expected<'a> = (&'a str, Element, &'a [Option<usize>]);
+
 pub(super) type Input = (Cow<'static, str>, SessionInputValue<'static>);
 
 impl Graph {
@@ -114,32 +138,60 @@ impl Graph {
         self.session.outputs().iter().any(|output| output.name() == name && float(output.dtype()))
     }
 
-    /// A graph that wants or gives something else is found out when it is loaded, not at each call.
-    pub fn expect(
-        &self,
-        inputs: &[&str],
-        optional: &[&str],
-        outputs: &[&str],
-    ) -> Result<(), Fault> {
-        let found: Vec<&str> = self.session.inputs().iter().map(|input| input.name()).collect();
-        let known = |name: &&str| inputs.contains(name) || optional.contains(name);
-        if !found.iter().all(known) || !inputs.iter().all(|name| found.contains(name)) {
-            let also = match optional {
-                [] => String::new(),
-                _ => format!(" and perhaps {}", optional.join(", ")),
-            };
-            return Err(Fault::new(FaultCode::ConfigFile, "the model's graph has other inputs")
-                .detail(format!(
-                    "It has: {}. Expected {}{also}.",
-                    found.join(", "),
-                    inputs.join(", ")
-                ))
-                .hint(CONTRACT));
+    /// Whether the graph has these inputs and no others, by name, element and shape, where both say
+    /// how long an axis is; and these fp32 outputs.
+    ///
+    /// What differs is found out when a graph is loaded, not at each call.
+    pub fn expect(&self, inputs: &[Expected], outputs: &[&str]) -> Result<(), Fault> {
+        let names: Vec<&str> = inputs.iter().map(|(name, ..)| *name).collect();
+        self.expect_names(&names, &[])?;
+        for (name, element, shape) in inputs {
+            self.expect_input(name, *element, shape)?;
         }
         match outputs.iter().all(|name| self.gives(name)) {
             true => Ok(()),
             false => Err(self.no_output(outputs)),
         }
+    }
+
+    /// Whether the graph has these inputs, and no others but the optional ones.
+    pub(super) fn expect_names(&self, inputs: &[&str], optional: &[&str]) -> Result<(), Fault> {
+        let found: Vec<&str> = self.session.inputs().iter().map(|input| input.name()).collect();
+        let known = |name: &&str| inputs.contains(name) || optional.contains(name);
+        if found.iter().all(known) && inputs.iter().all(|name| found.contains(name)) {
+            return Ok(());
+        }
+        let also = match optional {
+            [] => String::new(),
+            _ => format!(" and perhaps {}", optional.join(", ")),
+        };
+        Err(Fault::new(FaultCode::ConfigFile, "the model's graph has other inputs")
+            .detail(format!("It has: {}. Expected {}{also}.", found.join(", "), inputs.join(", ")))
+            .hint(CONTRACT))
+    }
+
+    fn expect_input(
+        &self,
+        name: &str,
+        element: Element,
+        shape: &[Option<usize>],
+    ) -> Result<(), Fault> {
+        let input = self.session.inputs().iter().find(|input| input.name() == name);
+        let kind = input.map(|input| input.dtype());
+        let same_element = kind.and_then(ValueType::tensor_type) == Some(element.kind());
+        let axes: &[i64] = kind.and_then(ValueType::tensor_shape).map_or(&[], |shape| shape);
+        // An axis that the graph leaves open is negative.
+        let fits = |(found, wanted): (&i64, &Option<usize>)| {
+            let Ok(found) = usize::try_from(*found) else { return true };
+            wanted.is_none_or(|wanted| wanted == found)
+        };
+        if same_element && axes.len() == shape.len() && axes.iter().zip(shape).all(fits) {
+            return Ok(());
+        }
+        let found = kind.map_or_else(|| "missing".to_owned(), ToString::to_string);
+        Err(Fault::new(FaultCode::ConfigFile, "the model's graph does not fit its manifest")
+            .detail(format!("Its input {name:?} is {found}; expected {element:?}, {shape:?}."))
+            .hint(CONTRACT))
     }
 
     /// The graph lacks these fp32 outputs.

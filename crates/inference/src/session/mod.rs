@@ -12,7 +12,7 @@ mod runtime;
 mod tensor;
 mod text_graph;
 
-pub use graph::{Graph, LoadOptions};
+pub use graph::{Element, Graph, LoadOptions};
 pub use runtime::take_messages;
 pub use text_graph::TextGraph;
 

@@ -37,7 +37,7 @@ impl TextGraph {
         cancel: &Cancel,
     ) -> Result<Self, Fault> {
         let graph = Graph::load(path, options, cancel)?;
-        graph.expect(&[IDS, MASK], &[TOKEN_TYPES], &[])?;
+        graph.expect_names(&[IDS, MASK], &[TOKEN_TYPES])?;
         let states = TOKEN_STATES.into_iter().find(|name| graph.gives(name));
         let (output, pooling) = match (graph.gives(POOLED), states, pooling) {
             (true, _, _) => (POOLED, None),

@@ -11,7 +11,7 @@ fn one_side(image: &Rgb, to: usize, filter: Filter, rows: bool) -> Rgb {
     if from == to {
         return image.clone();
     }
-    let c = Coefficients::new(from, to, filter);
+    let c = Coefficients::new(from, to, 0..to, filter);
     let mut pixels = Vec::new();
     for y in 0..height {
         for x in 0..width {
