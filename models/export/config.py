@@ -23,6 +23,17 @@ class Section:
             raise ExportError(f"{path} is missing")
         return cls(read_object(path), path.name)
 
+    @classmethod
+    def of_image_processor(cls, folder: Path) -> "Section":
+        """preprocessor_config.json, or what transformers 5 writes in its place."""
+        path, newer = folder / "preprocessor_config.json", folder / "processor_config.json"
+        if path.exists() or not newer.exists():
+            return cls.of_file(path)
+        section = cls.of_file(newer).section("image_processor")
+        if not section.content:
+            raise ExportError(f"{newer} has no image_processor")
+        return section
+
     def section(self, key: str) -> "Section":
         """A nested object; an absent one is empty."""
         value = self.content.get(key)
@@ -58,10 +69,9 @@ class Section:
             raise ExportError(f"{self.place}: {key} is {value!r}, not a list of whole numbers")
         return value
 
-    def numbers(self, key: str, length: int, default: float) -> list[float]:
+    def numbers(self, key: str, length: int, default: float | None) -> list[float]:
         """A list of `length` numbers; a single one stands for all."""
-        value = self.content.get(key)
-        value = default if value is None else value
+        value = self._get(key, default)
         values = value if isinstance(value, list) else [value] * length
         if len(values) != length or any(
             isinstance(one, bool) or not isinstance(one, int | float) for one in values

@@ -1,6 +1,7 @@
 """A checkpoint by its id on the Hugging Face hub, through huggingface_hub where it is installed."""
 
 import re
+import sys
 from pathlib import Path
 
 from export.errors import ExportError
@@ -22,12 +23,15 @@ def download(model: str) -> Path:
         from huggingface_hub import snapshot_download
     except ImportError as error:
         raise ExportError(
-            f"there is no folder {model}; to download it from the hub, pip install huggingface_hub,"
-            " or fetch the checkpoint by hand and name its folder"
+            f"there is no folder {model}; to download it from the hub, run {sys.executable}"
+            " -m pip install huggingface_hub, or fetch the checkpoint by hand and name its folder"
         ) from error
     try:
         return Path(
             snapshot_download(model, allow_patterns=list(FILES), ignore_patterns=list(SKIPPED))
         )
     except Exception as error:  # of a network, of an account, of a name: one line is what helps
-        raise ExportError(f"cannot download {model}: {str(error).splitlines()[0]}") from error
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise ExportError(
+            f"there is no folder {model}, and the hub does not give it: {reason[0]}"
+        ) from error

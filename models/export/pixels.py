@@ -20,10 +20,13 @@ class PixelScale:
     scale: tuple[float, ...]
 
     @classmethod
-    def from_section(cls, section: Section, mean: float, std: float) -> "PixelScale":
+    def from_section(
+        cls, section: Section, mean: float | None = None, std: float | None = None
+    ) -> "PixelScale":
         """From an image processor's rescale_factor, image_mean and image_std.
 
-        `mean` and `std` are what its class takes where the file says nothing.
+        `mean` and `std` are what its class takes where the file says nothing; without them it has
+        to say.
         """
         factor = 1.0
         if section.want("do_rescale", (True, False), True):

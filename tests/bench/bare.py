@@ -60,7 +60,7 @@ class Bare:
         options.intra_op_num_threads = self.threads
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        packed = self.manifest["precision"] in ("int4", "int8", "q4")
+        packed = self.manifest["precision"] in ("int8", "int4")
         options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
         path = str(self.directory / graph)
         return onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"])

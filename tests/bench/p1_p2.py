@@ -59,7 +59,7 @@ class Bare:
         options.intra_op_num_threads = THREADS
         options.enable_mem_pattern = False
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        packed = manifest["precision"] in ("q4", "int8")
+        packed = manifest["precision"] in ("int8", "int4")
         options.add_session_config_entry("session.disable_prepacking", "0" if packed else "1")
         self.session = onnxruntime.InferenceSession(str(directory / "model.onnx"), options)
 

@@ -62,14 +62,19 @@ def test_equals_pytorch_alone_and_in_a_mixed_batch(server, checkpoint, model):
     assert not wrong, "\n".join(wrong)
 
 
-@pytest.mark.parametrize(("checkpoint", "model"), models())
-def test_no_vector_where_the_reference_has_none(server, checkpoint, model):
-    for case in goldens()[checkpoint].cases:
-        if "error" in case:
-            with pytest.raises(psycopg.Error) as caught:
-                embed_alone(server, model, case)
-            assert caught.value.sqlstate == TOO_LONG, says(case)
-            assert caught.value.diag.message_hint, says(case)
+def test_no_vector_where_the_reference_has_none(server):
+    refused = [
+        (model, case)
+        for checkpoint, model in models()
+        for case in goldens()[checkpoint].cases
+        if "error" in case
+    ]
+    assert refused
+    for model, case in refused:
+        with pytest.raises(psycopg.Error) as caught:
+            embed_alone(server, model, case)
+        assert caught.value.sqlstate == TOO_LONG, says(case)
+        assert caught.value.diag.message_hint, says(case)
 
 
 @pytest.mark.parametrize(("checkpoint", "model"), models())

@@ -54,12 +54,13 @@ class Qwen3VLModel:
 
     def _check_processor(self) -> PixelScale:
         """Pixels as the checkpoint wants them; their number is the reference code's, not its."""
-        section = Section.of_file(self.source.folder / "preprocessor_config.json")
+        section = Section.of_image_processor(self.source.folder)
         vision = self.config.vision
-        section.want("patch_size", (vision.patch,), vision.patch)
+        section.want("patch_size", (vision.patch,))
         section.want("merge_size", (vision.merge,), vision.merge)
         section.want("temporal_patch_size", (vision.frames,), vision.frames)
-        return PixelScale.from_section(section, mean=0.5, std=0.5)
+        # Its class would take CLIP's numbers, which no Qwen3-VL was trained with.
+        return PixelScale.from_section(section)
 
     def identity(self) -> Identity:
         """What must agree with a catalog entry."""

@@ -30,7 +30,7 @@ class SiglipModel:
         self.source = source
         self.config = SiglipConfig.from_dict(source.config)
         self.tokenizer = SiglipTokenizer(source.folder, source.root, source.tokenizer)
-        self.processor = Section.of_file(source.folder / "preprocessor_config.json")
+        self.processor = Section.of_image_processor(source.folder)
         self.scale = self._check_processor()
         self.text = source.weights.below(
             TEXT_PREFIXES, "embeddings.token_embedding.weight", "SigLIP text tower"

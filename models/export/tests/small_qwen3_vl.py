@@ -44,7 +44,8 @@ def write_qwen3_vl(folder: Path, deepstack: tuple[int, ...] = (0, 2)) -> Path:
         },
     }
     (folder / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    (folder / "preprocessor_config.json").write_text('{"patch_size": 4}', encoding="utf-8")
+    processor = {"patch_size": PATCH, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(processor), encoding="utf-8")
     weights = _weights(tokenizer.get_vocab_size(), len(deepstack))
     save_file(weights, folder / "model.safetensors")
     return folder

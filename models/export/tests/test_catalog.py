@@ -134,7 +134,12 @@ def qwen3_vl(hidden, inner, layers, heads, vision):
             },
             "vision_config": {"out_hidden_size": hidden, "num_heads": 16, **vision},
         },
-        "preprocessor_config.json": {"patch_size": 16, "merge_size": 2, "image_mean": [0.5] * 3},
+        "preprocessor_config.json": {
+            "patch_size": 16,
+            "merge_size": 2,
+            "image_mean": [0.5] * 3,
+            "image_std": [0.5] * 3,
+        },
         "layers": {"layers.": layers, "blocks.": vision["depth"]},
     }
 

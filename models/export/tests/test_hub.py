@@ -52,5 +52,5 @@ def test_what_goes_wrong_there_is_one_line(monkeypatch):
 
     module = types.SimpleNamespace(snapshot_download=snapshot_download)
     monkeypatch.setitem(sys.modules, "huggingface_hub", module)
-    with pytest.raises(ExportError, match="cannot download some/model: no such model$"):
+    with pytest.raises(ExportError, match="hub does not give it: no such model$"):
         open_source("some/model")

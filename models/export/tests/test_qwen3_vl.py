@@ -7,6 +7,7 @@ import numpy as np
 import onnxruntime
 import pytest
 from export.cli import main
+from export.errors import ExportError
 from export.exporter import export_model
 from export.linear import PRECISIONS
 from export.qwen3_vl.text import frequency_axes
@@ -227,3 +228,27 @@ def test_the_pooling_of_the_command_line(tmp_path, capsys):
     assert manifest["pooling"] == "mean"
     assert main(["Qwen3-VL-Embedding-2B", *arguments]) == 1
     assert "the pooling of Qwen3-VL-Embedding-2B is known" in capsys.readouterr().err
+
+
+def test_the_processor_of_transformers_5_is_read_too(tmp_path):
+    source = write_qwen3_vl(tmp_path / "source")
+    older = source / "preprocessor_config.json"
+    content = json.loads(older.read_text(encoding="utf-8"))
+    export_model("older", source, tmp_path)
+    older.unlink()
+    newer = {"processor_class": "Qwen3VLProcessor", "image_processor": content}
+    (source / "processor_config.json").write_text(json.dumps(newer), encoding="utf-8")
+    export_model("newer", source, tmp_path)
+    graphs = [(tmp_path / name / "vision.onnx").read_bytes() for name in ("older", "newer")]
+    assert graphs[0].replace(b"older", b"newer") == graphs[1]
+
+
+@pytest.mark.parametrize("key", ["patch_size", "image_mean", "image_std"])
+def test_pixels_are_not_guessed(tmp_path, key):
+    source = write_qwen3_vl(tmp_path / "source")
+    path = source / "preprocessor_config.json"
+    content = json.loads(path.read_text(encoding="utf-8"))
+    del content[key]
+    path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ExportError, match=key):
+        export_model("mine", source, tmp_path)

@@ -13,7 +13,10 @@ from export.errors import ExportError
 
 log = logging.getLogger(__name__)
 
-NEEDED = ("torch", "transformers", "onnxruntime")
+# transformers 5 answers in other shapes, and loads images through torchvision.
+TRANSFORMERS = "4.57"
+INSTALL = f"pip install torch onnxruntime Pillow 'transformers=={TRANSFORMERS}.*'"
+NEEDED = ("torch", "transformers", "onnxruntime", "PIL")
 FAMILIES = {
     "bert": "encoder",
     "xlm-roberta": "encoder",
@@ -32,7 +35,10 @@ def require() -> None:
         except ImportError:
             missing.append(name)
     if missing:
-        raise ExportError(f"--verify needs {', '.join(missing)}: pip install {' '.join(missing)}")
+        raise ExportError(f"--verify needs {', '.join(missing)}: {INSTALL}")
+    found = importlib.import_module("transformers").__version__
+    if not found.startswith(f"{TRANSFORMERS}."):
+        raise ExportError(f"--verify needs transformers {TRANSFORMERS}, not {found}: {INSTALL}")
 
 
 def verify(checkpoint: Path, directory: Path) -> None:
@@ -44,7 +50,12 @@ def verify(checkpoint: Path, directory: Path) -> None:
         raise ExportError(f"--verify: {checkpoint} is no checkpoint that transformers could load")
     manifest = tomllib.loads((directory / "model.toml").read_text(encoding="utf-8"))
     family = importlib.import_module(f"export.verify.{FAMILIES[manifest['architecture']]}")
-    comparisons = family.compare(checkpoint, directory, manifest)
+    try:
+        comparisons = family.compare(checkpoint, directory, manifest)
+    except ExportError:
+        raise
+    except Exception as error:  # whatever transformers finds wrong: the export itself is there
+        raise ExportError(f"--verify cannot run {checkpoint}: {error}") from error
     for comparison in comparisons:
         log.info("%s", comparison)
     check(comparisons, manifest["precision"])
