@@ -20,6 +20,7 @@ document = "passage: "
 [text]
 graph = "model.onnx"
 tokenizer = "tokenizer.json"
+pad_token_id = 1
 [files]
 "model.onnx" = "{sha}"
 "tokenizer.json" = "{sha}"
@@ -107,6 +108,9 @@ fn with_image(architecture: &str, image: &str) -> Result<Manifest, Fault> {
 fn an_architecture_has_the_towers_that_it_needs() {
     assert_eq!(with_image("siglip2", FIXED).unwrap().modalities(), ["text", "image"]);
     assert!(with_image("qwen3_vl", SMART).is_ok());
+    let text = toml(|t| t.replace("pad_token_id = 1\n", "").replace("\"bert\"", "\"siglip\""));
+    let unpadded = Manifest::parse("m", &text.replace("[files]", &format!("{FIXED}[files]")));
+    assert!(unpadded.unwrap_err().message.contains("pad_token_id"));
     for (architecture, image) in
         [("bert", FIXED), ("siglip", ""), ("siglip", SMART), ("qwen3_vl", ""), ("qwen3_vl", FIXED)]
     {
