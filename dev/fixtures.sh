@@ -8,7 +8,8 @@ REFERENCE=$("$ROOT/dev/reference.sh")
 fixtures=$ROOT/tests/fixtures
 goldens=$ROOT/tests/parity/goldens
 export PYTHONPATH=$fixtures HF_HUB_OFFLINE=1 TOKENIZERS_PARALLELISM=false
-scratch=$(mktemp -d)
+mkdir -p "$DEV_DIR"
+scratch=$(mktemp -d -p "$DEV_DIR")
 trap 'rm -rf "$scratch"' EXIT
 
 step 'tiny checkpoints'

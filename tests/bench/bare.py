@@ -170,7 +170,7 @@ class Qwen3VL(Bare):
         image = ""
         if grid:
             image = tokens["start"] + tokens["pad"] * math.prod(grid) + tokens["end"]
-        body = image + (text or "") or "NULL"
+        body = image + (text or "")
         return template.replace("{instruction}", instruction).replace("{input}", body)
 
     def _token(self, key: str) -> str:

@@ -11,7 +11,7 @@ rows. Before, the vectors of both sides are compared.
 
 Only multilingual-e5-small has real weights. The others are the real shapes with random weights
 (random_models.py), which cost the same time: KURE-v1 and SigLIP 2 are made where they are missing
-and and this bench was asked for by name (6 GB, a minute or two); Qwen3-VL-Embedding-2B is measured
+and this bench was asked for by name (6 GB, a minute or two); Qwen3-VL-Embedding-2B is measured
 where full_size.py has left one.
 
 Variables: BUDGET (20), THREADS (2), FAMILIES (e5 KURE siglip2 Qwen).

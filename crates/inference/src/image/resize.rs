@@ -97,45 +97,70 @@ impl Lanes {
 #[inline(always)]
 fn along_rows(image: &Rgb, width: usize, filter: Filter) -> Rgb {
     let stretches = stretches(image.width, width, filter);
-    let lanes = |outputs: &Range<usize>| {
-        Lanes::new(&Coefficients::new(image.width, width, outputs.clone(), filter))
-    };
-    // Weights of one stretch serve all rows; of several they are computed anew for each few rows,
-    // of which such wide pictures have not many.
-    let only = match stretches.as_slice() {
-        [all] => Some(lanes(all)),
-        _ => None,
-    };
-    let (from, to) = (image.width * 3, width * 3);
-    // Weights of zero may reach beyond a row: it is copied to where it can be read.
-    let reach = taps(image.width, width, filter).next_multiple_of(LANE_PIXELS) * 3 + LANES;
-    let padded = from + reach;
-    let mut copies = vec![0; padded * ROWS];
+    if stretches.len() > 1 {
+        return along_long_rows(image, width, filter, &stretches);
+    }
+    let lanes = Lanes::new(&Coefficients::new(image.width, width, 0..width, filter));
+    let to = width * 3;
+    let (mut copies, padded) = room(image, width, filter);
     let mut out = vec![0; to * image.height];
-    for (rows, out) in image.pixels.chunks(from * ROWS).zip(out.chunks_mut(to * ROWS)) {
-        for (copy, row) in copies.chunks_exact_mut(padded).zip(rows.chunks_exact(from)) {
-            copy[..from].copy_from_slice(row);
-        }
-        for outputs in &stretches {
-            match &only {
-                Some(lanes) => weigh_rows(&copies, outputs.start, lanes, out, to),
-                None => weigh_rows(&copies, outputs.start, &lanes(outputs), out, to),
-            }
+    for (rows, out) in image.pixels.chunks(image.width * 3 * ROWS).zip(out.chunks_mut(to * ROWS)) {
+        copy(rows, image.width * 3, &mut copies, padded);
+        weigh_rows(&copies, padded, 0, &lanes, out, to);
+    }
+    Rgb { width, height: image.height, pixels: out }
+}
+
+/// As [`along_rows`], for rows so long that their weights are computed in stretches, anew for each
+/// few rows: such pictures have not many.
+#[inline(never)]
+fn along_long_rows(image: &Rgb, width: usize, filter: Filter, stretches: &[Range<usize>]) -> Rgb {
+    let to = width * 3;
+    let (mut copies, padded) = room(image, width, filter);
+    let mut out = vec![0; to * image.height];
+    for (rows, out) in image.pixels.chunks(image.width * 3 * ROWS).zip(out.chunks_mut(to * ROWS)) {
+        copy(rows, image.width * 3, &mut copies, padded);
+        for outputs in stretches {
+            let at = outputs.start;
+            let lanes = Lanes::new(&Coefficients::new(image.width, width, outputs.clone(), filter));
+            weigh_rows(&copies, padded, at, &lanes, out, to);
         }
     }
     Rgb { width, height: image.height, pixels: out }
 }
 
+/// Room for [`ROWS`] rows, and the length of one: weights of zero may reach beyond a row, which is
+/// therefore copied to where they can read.
+fn room(image: &Rgb, width: usize, filter: Filter) -> (Vec<u8>, usize) {
+    let reach = taps(image.width, width, filter).next_multiple_of(LANE_PIXELS) * 3 + LANES;
+    let padded = image.width * 3 + reach;
+    (vec![0; padded * ROWS], padded)
+}
+
+fn copy(rows: &[u8], stride: usize, copies: &mut [u8], padded: usize) {
+    for (copy, row) in copies.chunks_exact_mut(padded).zip(rows.chunks_exact(stride)) {
+        copy[..stride].copy_from_slice(row);
+    }
+}
+
 /// The pixels of [`ROWS`] rows that `lanes` has the weights of; `at` is the first of them.
 #[inline(always)]
-fn weigh_rows(copies: &[u8], at: usize, lanes: &Lanes, out: &mut [u8], stride: usize) {
-    let padded = copies.len() / ROWS;
+fn weigh_rows(
+    copies: &[u8],
+    padded: usize,
+    at: usize,
+    lanes: &Lanes,
+    out: &mut [u8],
+    stride: usize,
+) {
     let mut results = [[0u8; 3]; ROWS];
-    let weights = lanes.weights.chunks_exact(lanes.steps);
-    for (x, (&first, weights)) in (at..).zip(lanes.first.iter().zip(weights)) {
+    for (x, (&first, weights)) in
+        lanes.first.iter().zip(lanes.weights.chunks_exact(lanes.steps)).enumerate()
+    {
         weigh(copies, padded, first, weights, &mut results);
+        let place = 3 * (at + x)..3 * (at + x) + 3;
         for (row, result) in out.chunks_exact_mut(stride).zip(&results) {
-            row[3 * x..3 * x + 3].copy_from_slice(result);
+            row[place.clone()].copy_from_slice(result);
         }
     }
 }
