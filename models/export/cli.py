@@ -51,6 +51,11 @@ def parser() -> argparse.ArgumentParser:
         help="of a qwen3_vl model: last_token, as it was trained, or mean; default: last_token",
     )
     parser.add_argument(
+        "--reranker",
+        action="store_true",
+        help="the checkpoint is a reranker's, though it looks like an embedder's (qwen3_vl)",
+    )
+    parser.add_argument(
         "--verify",
         action="store_true",
         help="compare the result with the checkpoint in transformers (needs torch, transformers)",
@@ -82,6 +87,7 @@ def main(arguments: list[str] | None = None) -> int:
             options.tokenizer,
             pooling=options.pooling,
             prompts={task: prompt for task, prompt in given.items() if prompt is not None},
+            is_reranker=options.reranker,
         )
         print(f"wrote {written}")
         if options.verify:

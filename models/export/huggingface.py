@@ -3,7 +3,7 @@
 Files read: config.json, *.safetensors, tokenizer.json, and of sentence-transformers modules.json,
 1_Pooling/config.json, sentence_*_config.json, config_sentence_transformers.json. What is derived
 from them, and what is refused, is the table in models/README.md. The server has the same rules for
-folders that come with a graph (crates/inference/src/sentence_transformers.rs); the cases of
+folders that come with a graph (crates/inference/src/sentence_transformers/); the cases of
 tests/fixtures/layouts/sentence_transformers.json hold both to them.
 """
 
@@ -125,13 +125,24 @@ def _pooling(path: Path, hidden: int) -> str:
 
 def _max_tokens(folder: Path, encoder: EncoderConfig) -> int:
     stated = _max_seq_length(folder)
-    if stated is None:
-        stated = read_object(folder / "tokenizer_config.json").get("model_max_length")
-    # transformers writes 1e30 for "no limit"
-    limit = encoder.max_tokens() if stated is None else stated
-    if isinstance(limit, bool) or not isinstance(limit, int | float) or limit < MIN_TOKENS:
+    return usable_tokens(model_max_length(folder) if stated is None else stated, folder, encoder)
+
+
+def model_max_length(folder: Path) -> object:
+    """What the tokenizer is told to cut at; None where its file does not say."""
+    return read_object(folder / "tokenizer_config.json").get("model_max_length")
+
+
+def usable_tokens(stated: object, folder: Path, encoder: EncoderConfig) -> int:
+    """The stated longest sequence, or where there is none the positions, which are its limit."""
+    positions = encoder.max_tokens()
+    limit = positions if stated is None else stated
+    if isinstance(limit, bool) or not isinstance(limit, int | float):
         raise ExportError(f"{folder}: a longest sequence of {limit!r} tokens is not supported")
-    return int(min(limit, encoder.max_tokens()))
+    # transformers writes 1e30 for "no limit"
+    if (limit := int(min(limit, positions))) < MIN_TOKENS:
+        raise ExportError(f"{folder}: a longest sequence of {limit} tokens is not supported")
+    return limit
 
 
 def _max_seq_length(folder: Path) -> object:

@@ -25,6 +25,7 @@ def render(
     spec: ModelSpec, precision: str, tables: dict[str, dict[str, Value]], files: list[Path]
 ) -> str:
     """The manifest; `tables` are what the architecture adds: [text], [image]."""
+    gives_vectors = not spec.is_reranker
     top = {
         "manifest_version": MANIFEST_VERSION,
         "name": spec.name,
@@ -34,15 +35,16 @@ def render(
         "precision": precision,
         "dimensions": spec.dimensions,
         "max_tokens": spec.max_tokens,
+        "activation": spec.activation,
         "pooling": spec.pooling,
-        "normalize": spec.normalize,
-        "matryoshka": spec.matryoshka,
+        "normalize": spec.normalize if gives_vectors else None,
+        "matryoshka": spec.matryoshka if gives_vectors else None,
         "matryoshka_from": spec.matryoshka_from,
         # true for every precision written here: none quantises activations by batch
         "batch_invariant": True,
     }
     tables = {
-        "prompts": spec.prompts,
+        **({"prompts": spec.prompts} if spec.prompts else {}),
         **tables,
         "files": {path.name: sha256(path) for path in files},
     }

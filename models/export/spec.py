@@ -11,15 +11,18 @@ CATALOG = Path(__file__).resolve().parents[1] / "catalog.toml"
 class ModelSpec:
     """One model by name; the fields are the keys of a catalog entry.
 
-    `layers`, `vocabulary`, `image_size` and `patch_size` only tell a catalog's model from others
-    that look like it. `pooling` is None where the architecture has one of its own; any size from
-    `matryoshka_from` up may be asked for; `prompts` may have an `instruction` beside the tasks.
+    A model gives vectors, of `dimensions`, or scores: then it has an `activation` instead, and what
+    speaks of vectors does not count. `pooling` is None where the architecture has one of its own;
+    any size from `matryoshka_from` up may be asked for; `prompts` are by task, `pair` for a
+    reranker's, and may have an `instruction` beside them. `layers`, `hidden`, `vocabulary`,
+    `image_size` and `patch_size` only tell a catalog's model from others that look like it.
     """
 
     name: str
     architecture: str
-    dimensions: int
     max_tokens: int
+    dimensions: int | None = None
+    activation: str | None = None
     pooling: str | None = None
     normalize: bool = True
     matryoshka: list[int] = field(default_factory=list)
@@ -28,9 +31,15 @@ class ModelSpec:
     license: str = "unknown"
     source: str = "unknown"
     layers: int | None = None
+    hidden: int | None = None
     vocabulary: int | None = None
     image_size: int | None = None
     patch_size: int | None = None
+
+    @property
+    def is_reranker(self) -> bool:
+        """Whether it gives scores."""
+        return self.activation is not None
 
 
 def read_catalog(path: Path = CATALOG) -> dict[str, ModelSpec]:

@@ -54,6 +54,10 @@ class SafetensorsWeights:
             self._file_of.update(dict.fromkeys(file.names(), file))
         self._prefix = ""
 
+    def has(self, prefixes: tuple[str, ...], name: str) -> bool:
+        """Whether there is a tensor `name` under one of `prefixes`."""
+        return any(prefix + name in self._file_of for prefix in prefixes)
+
     def below(self, prefixes: tuple[str, ...], probe: str, what: str) -> "SafetensorsWeights":
         """The same weights under the first of `prefixes` that has a tensor `probe`.
 

@@ -1,1 +1,1 @@
-"""Qwen3-VL as an embedding model: a vision graph and a text graph."""
+"""Qwen3-VL as an embedder or a reranker: a vision graph and a text graph."""

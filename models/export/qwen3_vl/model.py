@@ -3,6 +3,8 @@
 import logging
 from pathlib import Path
 
+from tokenizers import Tokenizer
+
 from export.config import Section
 from export.errors import ExportError
 from export.family import Identity, Options, Written
@@ -10,7 +12,8 @@ from export.huggingface import license_of
 from export.manifest import Value
 from export.pixels import PixelScale
 from export.qwen3_vl.config import Qwen3VLConfig
-from export.qwen3_vl.text import write_text
+from export.qwen3_vl.heads import embedding_head
+from export.qwen3_vl.text import Head, write_text
 from export.qwen3_vl.vision import write_vision
 from export.source import Source
 from export.spec import ModelSpec
@@ -39,7 +42,7 @@ PAD = "<|endoftext|>"
 
 
 class Qwen3VLModel:
-    """A vision graph, a text graph and a tokenizer."""
+    """An embedder: a vision graph, a text graph and a tokenizer."""
 
     def __init__(self, source: Source):
         self.source = source
@@ -118,14 +121,20 @@ class Qwen3VLModel:
         pad_id = written.token_to_id(PAD)
         if pad_id is None:
             raise ExportError(f"{tokenizer} has no token {PAD}, with which texts are padded")
-        files = write_text(self.config, self.text, spec.pooling, precision, folder / "text.onnx")
+        head = self.head(spec, written)
+        files = write_text(self.config, self.text, head, precision, folder / "text.onnx")
         files += write_vision(
             self.config.vision, self.scale, self.vision, precision, folder / "vision.onnx"
         )
         text = {"graph": "text.onnx", "tokenizer": target.name, "pad_token_id": pad_id}
-        return Written([*files, target], {"text": text, "image": self._image()})
+        return Written([*files, target], {"text": text, "image": self.image()})
 
-    def _image(self) -> dict[str, Value]:
+    def head(self, spec: ModelSpec, _tokenizer: Tokenizer) -> Head:
+        """What the text graph ends with."""
+        return embedding_head(spec.pooling)
+
+    def image(self) -> dict[str, Value]:
+        """The manifest's [image]."""
         factor = self.config.vision.factor
         return {
             "graph": "vision.onnx",

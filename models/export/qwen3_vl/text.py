@@ -1,4 +1,4 @@
-"""Qwen3-VL's language model as ONNX: token ids and image features → one vector a text.
+"""Qwen3-VL's language model as ONNX: token ids and image features → one vector or logit a row.
 
 As in transformers' Qwen3VLTextModel: pre-norm decoder, grouped queries, RMS norm of each query and
 key head, rotary positions on three axes whose frequencies interleave (M-RoPE), SwiGLU. Rows are
@@ -6,6 +6,7 @@ padded on the right: attention looks back only, so that padding needs no mask.
 """
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,6 @@ from onnx import TensorProto
 from export.graph import Graph
 from export.layers import Layers
 from export.linear import embedding, stacked_linear
-from export.pooling import l2_normalize, pool
 from export.qwen3_vl.config import Qwen3VLConfig, TextConfig
 from export.weights import Weights
 
@@ -197,8 +197,12 @@ class Images:
         return graph.op("Where", [here, self.spread(features), tokens])
 
 
+# Ends a graph: adds the output to the last layer's states, before the final norm, and the mask.
+Head = Callable[[Decoder, str, str], None]
+
+
 def write_text(
-    config: Qwen3VLConfig, weights: Weights, pooling: str, precision: str, path: Path
+    config: Qwen3VLConfig, weights: Weights, head: Head, precision: str, path: Path
 ) -> list[Path]:
     """Write text.onnx; inputs and output are those of models/README.md."""
     graph = Graph("qwen3_vl_text", path)
@@ -218,16 +222,5 @@ def write_text(
     levels = [levels] if depth == 1 else levels
     levels = [images.spread(graph.op("Squeeze", [level, graph.ints(0)])) for level in levels]
     states = layers.decode(x, Rotary(layers, positions, ids), Lengths(graph, ids, mask), levels)
-    vectors = _pool(layers, states, mask, pooling)
-    graph.output(
-        l2_normalize(graph, vectors), "sentence_embedding", TensorProto.FLOAT, ["batch", hidden]
-    )
+    head(layers, states, mask)
     return graph.save()
-
-
-def _pool(layers: Decoder, states: str, mask: str, pooling: str) -> str:
-    """The final norm is of each token by itself, so one that is not taken is not normalised."""
-    if pooling == "last_token":
-        last = pool(layers.graph, states, mask, pooling)
-        return layers.outer(layers.rms_norm(last, "norm"))
-    return pool(layers.graph, layers.outer(layers.rms_norm(states, "norm")), mask, pooling)

@@ -1,4 +1,4 @@
-"""Rows of token ids: padding for every family, prompt and positions for Qwen3-VL."""
+"""Rows of token ids: padding for every family, prompts and positions for Qwen3-VL."""
 
 from dataclasses import dataclass
 
@@ -40,12 +40,43 @@ def prompted(
 ) -> list[int]:
     """Ids of one row: the template with its instruction, and at `{input}` images, then the text."""
     before, after = template.replace("{instruction}", instruction).split("{input}")
-    images = [token for grid in grids for token in tokens.row(grid)]
-    if not images:
-        return tokenizer.encode(before + text + after).ids
-    # an image stands between special tokens, which nothing merges with
-    head = tokenizer.encode(before, add_special_tokens=False).ids
-    return head + images + tokenizer.encode(text + after).ids
+    return _ids(tokenizer, [(before, grids), (text + after, [])], tokens)
+
+
+# A text, and the grids of the images before it.
+Side = tuple[str, list[tuple[int, int]]]
+
+
+def prompted_pair(
+    tokenizer: Tokenizer,
+    template: str,
+    instruction: str,
+    query: Side,
+    document: Side,
+    tokens: ImageTokens,
+) -> list[int]:
+    """The same of a reranker's template with `{query}` and `{document}`, not cut to any length."""
+    before, rest = template.replace("{instruction}", instruction).split("{query}")
+    between, after = rest.split("{document}")
+    parts = [(before, query[1]), (query[0] + between, document[1]), (document[0] + after, [])]
+    return _ids(tokenizer, parts, tokens)
+
+
+def _ids(
+    tokenizer: Tokenizer, parts: list[tuple[str, list[tuple[int, int]]]], tokens: ImageTokens
+) -> list[int]:
+    """Ids of texts, each with the grids of the images behind it; the last one has none.
+
+    An image stands between special tokens, which nothing merges with: texts end there only.
+    """
+    ids, text = [], ""
+    for part, grids in parts:
+        text += part
+        if grids:
+            ids += tokenizer.encode(text, add_special_tokens=False).ids
+            ids += [token for grid in grids for token in tokens.row(grid)]
+            text = ""
+    return ids + tokenizer.encode(text).ids
 
 
 def positions(row: list[int], grids: list[tuple[int, int]], pad: int) -> np.ndarray:

@@ -20,10 +20,16 @@ SPECIAL = (
 )
 
 
-def write_qwen3_vl(folder: Path, deepstack: tuple[int, ...] = (0, 2)) -> Path:
-    """Write it; bytes are its tokens."""
+def write_qwen3_vl(
+    folder: Path,
+    deepstack: tuple[int, ...] = (0, 2),
+    words: tuple[str, ...] = (),
+    lm_head: bool = False,
+) -> Path:
+    """Write it; its tokens are bytes and `words`. Its head is tied, unless `lm_head`."""
     folder.mkdir(parents=True)
     tokenizer = _tokenizer()
+    tokenizer.add_tokens([*words])
     tokenizer.save(str(folder / "tokenizer.json"))
     ids = [tokenizer.token_to_id(token) for token in SPECIAL]
     config = {
@@ -47,6 +53,9 @@ def write_qwen3_vl(folder: Path, deepstack: tuple[int, ...] = (0, 2)) -> Path:
     processor = {"patch_size": PATCH, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
     (folder / "preprocessor_config.json").write_text(json.dumps(processor), encoding="utf-8")
     weights = _weights(tokenizer.get_vocab_size(), len(deepstack))
+    if lm_head:
+        # in another order: a head that is not the table of tokens
+        weights["lm_head.weight"] = weights["model.language_model.embed_tokens.weight"][::-1].copy()
     save_file(weights, folder / "model.safetensors")
     return folder
 

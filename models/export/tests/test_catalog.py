@@ -6,6 +6,7 @@ import pytest
 from export.errors import ExportError
 from export.exporter import open_model, settle_spec
 from export.family import Options
+from export.qwen3_vl import reranker
 from export.qwen3_vl.model import INSTRUCTION, PROMPT
 from export.source import Source
 from export.spec import read_catalog
@@ -157,6 +158,29 @@ PUBLISHED |= {
         4096, 12288, 36, 32, {"depth": 27, "hidden_size": 1152, **DEEPSTACK_8B}
     ),
 }
+
+
+def cross_encoder(numbers, kind, limit, **more):
+    """As published: one label; who saved it with sentence-transformers says the activation."""
+    classes = {"architectures": [f"{kind}ForSequenceClassification"]}
+    return {
+        "config.json": numbers | classes | {"id2label": {"0": "LABEL_0"}} | more,
+        "tokenizer_config.json": {"model_max_length": limit},
+    }
+
+
+IDENTITY = {"activation_fn": "torch.nn.modules.linear.Identity", "version": "4.0.1"}
+BGE, MS_MARCO = "bge-reranker-v2-m3", "ms-marco-MiniLM-L6-v2"
+PUBLISHED |= {
+    BGE: cross_encoder(
+        config("xlm-roberta", 1024, 24, 250002, 8194, pad=1), "XLMRoberta", limit=8192
+    ),
+    MS_MARCO: cross_encoder(
+        config("bert", 384, 6, 30522, 512), "Bert", limit=512, sentence_transformers=IDENTITY
+    ),
+    "Qwen3-VL-Reranker-2B": PUBLISHED["Qwen3-VL-Embedding-2B"],
+    "Qwen3-VL-Reranker-8B": PUBLISHED["Qwen3-VL-Embedding-8B"],
+}
 ENCODERS = [name for name, files in PUBLISHED.items() if "modules.json" in files]
 
 
@@ -164,13 +188,16 @@ def check(name, folder, files):
     files = dict(files)
     layers = files.pop("layers", None)
     for file, content in files.items():
+        if content is None:
+            continue
         path = folder / file
         path.parent.mkdir(exist_ok=True)
         path.write_text(json.dumps(content), encoding="utf-8")
     numbers = files["config.json"]
     layers = layers or {"encoder.layer.": numbers["num_hidden_layers"]}
     source = Source(folder, folder, "the folder", numbers, NoWeights(layers))
-    settle_spec(open_model(source), source, name, None, Options())
+    known = read_catalog()[name]
+    settle_spec(open_model(source, known.is_reranker), source, name, known, Options())
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -227,6 +254,42 @@ OTHERS = {
         PUBLISHED["Qwen3-VL-Embedding-2B"],
         "has dimensions 4096, but the folder has 2048",
     ),
+    "a reranker": (
+        "KURE-v1",
+        {**PUBLISHED[BGE], "modules.json": None},
+        "has architecture xlm-roberta, but the folder has cross-encoder",
+    ),
+    "an embedder": (
+        BGE,
+        {"config.json": PUBLISHED["KURE-v1"]["config.json"]},
+        "a classifier of 2 labels is no reranker",
+    ),
+    "another reranker": (
+        BGE,
+        {"config.json": PUBLISHED[MS_MARCO]["config.json"]},
+        "has layers 24, but the folder has 6",
+    ),
+    "another activation": (
+        MS_MARCO,
+        cross_encoder(
+            config("bert", 384, 6, 30522, 512),
+            "Bert",
+            limit=512,
+            sbert_ce_default_activation_function="torch.nn.modules.activation.Sigmoid",
+        ),
+        "has activation identity, but ",
+    ),
+    # a reranker of the same size for shorter texts
+    "a shorter limit": (
+        BGE,
+        {"tokenizer_config.json": {"model_max_length": 512}},
+        "has max_tokens 8192, but ",
+    ),
+    "another Qwen3-VL-Reranker": (
+        "Qwen3-VL-Reranker-8B",
+        PUBLISHED["Qwen3-VL-Reranker-2B"],
+        "has layers 36, but the folder has 28",
+    ),
     # multi-qa-MiniLM-L6-cos-v1: the same numbers, but longer texts
     "another limit": (
         "all-MiniLM-L6-v2",
@@ -255,3 +318,15 @@ def test_the_prompt_of_the_catalog_is_the_one_of_the_family():
     for size in ("2B", "8B"):
         prompts = read_catalog()[f"Qwen3-VL-Embedding-{size}"].prompts
         assert prompts == {"query": PROMPT, "document": PROMPT, "instruction": INSTRUCTION}
+
+
+def test_the_prompt_of_a_reranker_is_the_one_of_the_family():
+    for size in ("2B", "8B"):
+        spec = read_catalog()[f"Qwen3-VL-Reranker-{size}"]
+        assert spec.prompts == {"pair": reranker.PAIR, "instruction": reranker.INSTRUCTION}
+        assert spec.max_tokens == reranker.MAX_TOKENS
+
+
+def test_an_entry_gives_vectors_or_scores():
+    for spec in read_catalog().values():
+        assert (spec.dimensions is None) == spec.is_reranker

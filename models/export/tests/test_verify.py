@@ -6,8 +6,15 @@ import numpy as np
 import pytest
 from export.cli import main
 from export.errors import ExportError
-from export.reference.rows import ImageTokens, batch_positions, padded, positions, prompted
-from export.verify.comparison import Comparison, check
+from export.reference.rows import (
+    ImageTokens,
+    batch_positions,
+    padded,
+    positions,
+    prompted,
+    prompted_pair,
+)
+from export.verify.comparison import Comparison, ScoreComparison, check
 from small_qwen3_vl import write_qwen3_vl
 from tokenizers import Tokenizer
 
@@ -51,6 +58,34 @@ def test_how_close_is_close_enough(precision, cosine, is_close):
         check(comparisons, precision)
 
 
+def test_scores_are_compared_as_probabilities():
+    wanted = np.array([[0.0], [-200.0], [3.0]], np.float32)
+    found = np.array([[0.4], [-900.0], [3.0]], np.float32)
+    comparison = ScoreComparison.of("pairs", found, wanted)
+    assert comparison.error == pytest.approx(700)
+    assert comparison.difference == pytest.approx(1 / (1 + np.exp(-0.4)) - 0.5, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("precision", "difference", "is_close"),
+    [
+        ("fp32", 0.00005, True),
+        ("fp32", 0.0002, False),
+        ("fp16", 0.005, True),
+        ("int8", 0.06, False),
+        ("int4", 0.1, True),
+        ("int4", float("nan"), False),
+    ],
+)
+def test_how_close_scores_are_to_be(precision, difference, is_close):
+    comparisons = [Comparison("vision", 3, 1.0, 0.0), ScoreComparison("pairs", 3, difference, 1.0)]
+    if is_close:
+        check(comparisons, precision)
+        return
+    with pytest.raises(ExportError, match="pairs has scores"):
+        check(comparisons, precision)
+
+
 def test_positions_count_on_behind_an_image():
     # a start, 2 x 3 features, an end, a text token
     row = [7, *[9] * 6, 8, 1]
@@ -77,3 +112,23 @@ def test_images_stand_before_the_text_of_a_prompt(tmp_path):
     row = prompted(tokenizer, "<|im_start|>{instruction}|{input}|", "i", "t", [(1, 2)], tokens)
     letters = {letter: tokenizer.token_to_id(letter) for letter in "it|"}
     assert row == [257, letters["i"], letters["|"], 259, 261, 261, 260, letters["t"], letters["|"]]
+
+
+def test_images_stand_before_the_texts_of_both_sides(tmp_path):
+    folder = write_qwen3_vl(tmp_path / "source")
+    tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+    template = "<|im_start|>{instruction}<{query}|{document}>"
+    tokens = ImageTokens(259, 261, 260)
+
+    def row(query, document):
+        return prompted_pair(tokenizer, template, "i", query, document, tokens)
+
+    def letters(text):
+        return [tokenizer.token_to_id(letter) for letter in text]
+
+    image = [259, 261, 261, 260]
+    head = [257, *letters("i<")]
+    assert row(("q", []), ("d", [])) == [*head, *letters("q|d>")]
+    both = row(("q", [(1, 2)]), ("d", [(2, 1)]))
+    assert both == [*head, *image, *letters("q|"), *image, *letters("d>")]
+    assert row(("", []), ("d", [(1, 2)])) == [*head, *letters("|"), *image, *letters("d>")]

@@ -23,6 +23,8 @@ FAMILIES = {
     "siglip": "siglip",
     "siglip2": "siglip",
     "qwen3_vl": "qwen3_vl",
+    "cross-encoder": "cross_encoder",
+    "qwen3_vl_reranker": "qwen3_vl_reranker",
 }
 
 

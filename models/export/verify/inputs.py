@@ -13,6 +13,9 @@ TEXTS = (
     "光合作用把光能变成化学能。",
 )
 
+# Neighbours, and a pair of the longest two.
+PAIRS = [*zip(TEXTS, (*TEXTS[1:], TEXTS[0]), strict=True), (TEXTS[0], TEXTS[6])]
+
 
 def picture(height: int, width: int, seed: int) -> np.ndarray:
     """uint8 [height, width, 3]: a slope in each colour under noise."""

@@ -11,8 +11,11 @@ log = logging.getLogger(__name__)
 UNUSED = ("lm_head.", "pooler.", "cls.", "classifier.")
 
 
-def load(checkpoint: Path, kind: str) -> object:
-    """The model of transformers' class `kind`, for inference."""
+def load(checkpoint: Path, kind: str, unused: tuple[str, ...] = UNUSED) -> object:
+    """The model of transformers' class `kind`, for inference.
+
+    Tensors whose names begin with one of `unused` may be missing.
+    """
     import torch
     import transformers
 
@@ -24,7 +27,7 @@ def load(checkpoint: Path, kind: str) -> object:
     except Exception as error:  # of any kind, and not ours
         raise ExportError(f"--verify: transformers cannot load {checkpoint}: {error}") from error
     # These would be random: a comparison with them says nothing.
-    missing = [name for name in report["missing_keys"] if not name.startswith(UNUSED)]
+    missing = [name for name in report["missing_keys"] if not name.startswith(unused)]
     if missing:
         raise ExportError(f"--verify: transformers finds no weights for {', '.join(missing[:3])} …")
     return model.eval()
