@@ -4,6 +4,7 @@
 #   FROM=/path   your own copy of the model's checkpoint instead of a download; such a model is yours, and kept
 #                (FROM=Org/Name fetches one from the model hub, if huggingface_hub is installed)
 #   DTYPE=int8   fp32, fp16, int8 or int4; what its source has where it is not given
+#   RERANKER=1   the checkpoint is a reranker: said of a Qwen3-VL that models/catalog.toml does not know
 #   FORCE=1      make it again, from FROM or from the packages
 source "$(dirname "$0")/lib.sh"
 
@@ -55,7 +56,7 @@ fi
 step "the model $name into .dev/models"
 # The exporter puts the directory into its place when it is complete.
 logged "export-$name" "$VENV/bin/python" "$ROOT/models/export" "$name" --from "$source" --out "$MODELS" \
-    ${DTYPE:+--dtype "$DTYPE"}
+    ${DTYPE:+--dtype "$DTYPE"} ${RERANKER:+--reranker}
 # What somebody asked for in particular stays until somebody asks again.
 if [[ -n ${FROM:-}${DTYPE:-} ]]; then published="FROM=${FROM:-its packages} ${DTYPE:-}"; fi
 stamp "model-$name" "$published"

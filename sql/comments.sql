@@ -34,3 +34,9 @@ COMMENT ON FUNCTION siglip_embed_image(text) IS
     'the same, for an image given as a bare literal';
 COMMENT ON FUNCTION combined_embed(text, text) IS
     'the same, for an image given as a bare literal';
+COMMENT ON FUNCTION rerank(text, text[], bytea, bytea[], text, text) IS
+    'candidates by how well they match the query, best first';
+COMMENT ON FUNCTION rerank_score(text, text, bytea, bytea, text, text) IS
+    'how well one candidate matches the query';
+COMMENT ON FUNCTION rerank_batch(text, text, bytea, bytea, text, text) IS
+    'rerank_score of all rows of a window in one batch';

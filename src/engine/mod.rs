@@ -4,14 +4,16 @@
 mod backend;
 mod cache;
 mod combined;
+mod repeats;
 
 use crate::postgres::settings;
 use combined::Side;
 use inference::Options;
 use protocol::{
-    CountTokens, Embed, Embeddings, Fault, FaultCode, Input, ModelStatus, Reply, Request,
-    TokenCount,
+    CountTokens, Embed, Embeddings, Fault, FaultCode, Input, ModelStatus, Reply, Request, Rerank,
+    Scores, TokenCount,
 };
+use repeats::Repeats;
 
 /// Embeds rows; a row alone is looked up among this backend's recent ones first.
 ///
@@ -46,6 +48,21 @@ pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
 /// The fault says whether it is the image model's.
 pub fn embed_combined(texts: Embed, images: Embed) -> Result<Vec<Option<Vec<f32>>>, Side> {
     combined::embed_combined(texts, images, embed, dimensions)
+}
+
+/// One score a candidate; none where there is nothing to compare.
+pub fn rerank(mut request: Rerank) -> Result<Vec<Option<f32>>, Fault> {
+    if request.query.is_null() || request.candidates.iter().all(Input::is_null) {
+        return Ok(vec![None; request.candidates.len()]);
+    }
+    let repeats = Repeats::take_out(&mut request.candidates);
+    match backend::ask(Request::Rerank(request), settings::options()?)? {
+        Reply::Scores(Scores { mut scores, .. }) => {
+            repeats.put_back(&mut scores);
+            Ok(scores)
+        }
+        other => Err(mismatch(&other)),
+    }
 }
 
 /// How many elements the vectors of a model have.

@@ -1,7 +1,7 @@
 //! `embed` and `count_tokens`.
 
 use crate::engine;
-use crate::functions::rows::{one, pair, positive};
+use crate::functions::rows::{INPUTS, one, pair, positive};
 use crate::postgres::array::{ByteaArray, TextArray};
 use crate::postgres::error::{raise, required};
 use crate::postgres::text::Text;
@@ -34,7 +34,7 @@ fn embed_many(
     instruction: default!(Option<Text>, "NULL"),
     dimensions: default!(Option<i32>, "NULL"),
 ) -> Option<VectorArray> {
-    let rows = pair(inputs, images).unwrap_or_else(raise)?;
+    let rows = pair(inputs, images, INPUTS).unwrap_or_else(raise)?;
     let vectors = embed_rows(model, rows, task, instruction, dimensions).unwrap_or_else(raise);
     Some(VectorArray(vectors))
 }

@@ -2,14 +2,15 @@
 //! `siglip_embed_image`, `combined_embed`. Which model stands behind each is a setting.
 
 use crate::engine;
-use crate::functions::rows::{one, pair, positive, texts};
+use crate::functions::named_model::which_model;
+use crate::functions::rows::{INPUTS, one, pair, positive, texts};
 use crate::postgres::array::{ByteaArray, TextArray};
 use crate::postgres::error::raise;
 use crate::postgres::settings::{self, NamedModel};
 use crate::postgres::text::Text;
 use crate::postgres::vector::{Vector, VectorArray};
 use pgrx::prelude::*;
-use protocol::{Embed, Fault, FaultCode, Input, Task};
+use protocol::{Embed, Fault, Input, Task};
 
 type Vectors = Vec<Option<Vec<f32>>>;
 
@@ -33,7 +34,7 @@ fn qwen_embed_many(
     instruction: default!(Option<Text>, "NULL"),
     dimensions: default!(Option<i32>, "NULL"),
 ) -> Option<VectorArray> {
-    let rows = pair(inputs, images).unwrap_or_else(raise)?;
+    let rows = pair(inputs, images, INPUTS).unwrap_or_else(raise)?;
     Some(VectorArray(qwen(rows, instruction, dimensions).unwrap_or_else(raise)))
 }
 
@@ -70,7 +71,7 @@ fn siglip_embed_image(image: Option<&[u8]>) -> Option<Vector> {
 /// Many images at once, batched, in the same order.
 #[pg_extern(immutable, parallel_restricted, cost = 100000, name = "siglip_embed_image")]
 fn siglip_embed_image_many(images: Option<ByteaArray>) -> Option<VectorArray> {
-    let rows = pair(None, images).unwrap_or_else(raise)?;
+    let rows = pair(None, images, INPUTS).unwrap_or_else(raise)?;
     Some(VectorArray(plain(NamedModel::Siglip, rows).unwrap_or_else(raise)))
 }
 
@@ -88,7 +89,7 @@ fn combined_embed_many(
     inputs: Option<TextArray>,
     images: Option<ByteaArray>,
 ) -> Option<VectorArray> {
-    let rows = pair(inputs, images).unwrap_or_else(raise)?;
+    let rows = pair(inputs, images, INPUTS).unwrap_or_else(raise)?;
     Some(VectorArray(combined(rows).unwrap_or_else(raise)))
 }
 
@@ -128,16 +129,6 @@ fn request(model: NamedModel, inputs: Vec<Input>) -> Result<Embed, Fault> {
         dimensions: None,
         inputs,
     })
-}
-
-/// The caller did not name the model: where it may be the reason, says which setting did.
-fn which_model(mut fault: Fault, model: NamedModel) -> Fault {
-    if matches!(fault.code, FaultCode::UndefinedObject | FaultCode::InvalidParameter) {
-        let hint = fault.hint.take().unwrap_or_default();
-        fault.hint =
-            Some(format!("{hint} The setting itembank_embed.{} names the model.", model.setting()));
-    }
-    fault
 }
 
 fn first(vectors: Vectors) -> Option<Vector> {

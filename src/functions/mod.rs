@@ -4,4 +4,7 @@
 mod embed;
 mod item_bank;
 mod models;
+mod named_model;
+mod rerank;
+mod rerank_batch;
 mod rows;

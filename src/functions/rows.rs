@@ -1,8 +1,11 @@
-//! SQL arguments to rows, shared by the functions that embed.
+//! SQL arguments to rows, shared by the functions that embed and rerank.
 
 use crate::postgres::array::{ByteaArray, TextArray};
 use crate::postgres::text::Text;
 use protocol::{Fault, FaultCode, Input};
+
+/// What the arguments of rows to embed are called.
+pub const INPUTS: [&str; 2] = ["inputs", "images"];
 
 /// One row.
 pub fn one(text: Option<Text>, image: Option<&[u8]>) -> Input {
@@ -16,20 +19,22 @@ pub fn texts(texts: TextArray) -> Vec<Input> {
 }
 
 /// Rows from texts and images of the same length; `None` where both arrays are NULL.
+///
+/// The arrays have `names`, for messages.
 pub fn pair(
     texts: Option<TextArray>,
     images: Option<ByteaArray>,
+    names: [&str; 2],
 ) -> Result<Option<Vec<Input>>, Fault> {
     let (texts, images) = (texts.map(|texts| texts.0), images.map(|images| images.0));
     let rows = match (&texts, &images) {
         (None, None) => return Ok(None),
         (Some(texts), Some(images)) if texts.len() != images.len() => {
-            return Err(Fault::new(
-                FaultCode::InvalidParameter,
-                "inputs and images differ in length",
-            )
-            .detail(format!("There are {} inputs and {} images.", texts.len(), images.len()))
-            .hint("Give one image a row, NULL where a row has none."));
+            let message = format!("{} and {} differ in length", names[0], names[1]);
+            let (texts, images) = (texts.len(), images.len());
+            return Err(Fault::new(FaultCode::InvalidParameter, message)
+                .detail(format!("There are {texts} {} and {images} {}.", names[0], names[1]))
+                .hint("Give one image a row, NULL where a row has none."));
         }
         (Some(texts), _) => texts.len(),
         (None, Some(images)) => images.len(),

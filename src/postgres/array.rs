@@ -2,6 +2,7 @@
 
 use crate::postgres::error::raise;
 use crate::postgres::text::Text;
+use crate::postgres::varlena::Bytes;
 use pgrx::callconv::{Arg, ArgAbi};
 use pgrx::{FromDatum, pg_sys};
 use protocol::{Fault, FaultCode};
@@ -28,7 +29,8 @@ unsafe impl<'fcx> ArgAbi<'fcx> for TextArray {
 unsafe impl<'fcx> ArgAbi<'fcx> for ByteaArray {
     unsafe fn unbox_arg_unchecked(arg: Arg<'_, 'fcx>) -> Self {
         // SAFETY: as above.
-        Self(unsafe { elements::<Vec<u8>>(arg, pg_sys::BYTEAOID) })
+        let elements = unsafe { elements::<Bytes>(arg, pg_sys::BYTEAOID) };
+        Self(elements.into_iter().map(|bytes| bytes.map(|bytes| bytes.0)).collect())
     }
 }
 
@@ -79,7 +81,7 @@ fn dimensions_of(array: *const pg_sys::ArrayType) -> *const i32 {
 fn too_many(elements: i32) -> Fault {
     Fault::new(FaultCode::LimitExceeded, "too many elements in one array")
         .detail(format!("It has {elements}; at most {MAX_ELEMENTS} are taken."))
-        .hint("Embed in several calls; a few thousand rows a call are as fast.")
+        .hint("Use several calls; a few thousand rows a call are as fast.")
 }
 
 /// A Datum as it came, still to be read.

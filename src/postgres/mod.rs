@@ -5,5 +5,7 @@ pub mod array;
 pub mod error;
 pub mod settings;
 pub mod text;
+pub mod varlena;
 pub mod vector;
+pub mod window;
 pub mod worker;

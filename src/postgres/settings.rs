@@ -35,6 +35,8 @@ static KURE_MODEL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"KURE-v1"));
 static SIGLIP_MODEL: GucSetting<Option<CString>> =
     GucSetting::<Option<CString>>::new(Some(c"siglip-base-patch16-224"));
+static RERANK_MODEL: GucSetting<Option<CString>> =
+    GucSetting::<Option<CString>>::new(Some(c"multilingual-e5-small"));
 static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4096);
 
 /// Looked up once: a quota that changes later must not load every model again.
@@ -51,6 +53,8 @@ pub enum NamedModel {
     Kure,
     /// Behind `siglip_embed_text`, `siglip_embed_image` and the image half of `combined_embed`.
     Siglip,
+    /// Behind `rerank`, `rerank_score` and `rerank_batch` where the call names none.
+    Rerank,
 }
 
 impl NamedModel {
@@ -60,6 +64,7 @@ impl NamedModel {
             NamedModel::Qwen => "qwen_model",
             NamedModel::Kure => "kure_model",
             NamedModel::Siglip => "siglip_model",
+            NamedModel::Rerank => "rerank_model",
         }
     }
 }
@@ -90,6 +95,11 @@ fn define_models() {
         c"itembank_embed.siglip_model",
         c"The model of siglip_embed_text, siglip_embed_image, and of combined_embed's image.",
         &SIGLIP_MODEL,
+    );
+    model(
+        c"itembank_embed.rerank_model",
+        c"The model of rerank, rerank_score and rerank_batch where a call names none.",
+        &RERANK_MODEL,
     );
 }
 
@@ -244,6 +254,7 @@ pub fn model_name(model: NamedModel) -> Result<String, Fault> {
         NamedModel::Qwen => &QWEN_MODEL,
         NamedModel::Kure => &KURE_MODEL,
         NamedModel::Siglip => &SIGLIP_MODEL,
+        NamedModel::Rerank => &RERANK_MODEL,
     };
     string(setting, model.setting())
 }

@@ -4,6 +4,7 @@
 //! mojibake or undefined behaviour. Here they are converted and checked by Postgres itself, which
 //! raises 22021 for bytes that are not text.
 
+use crate::postgres::varlena;
 use pgrx::callconv::{Arg, ArgAbi, BoxRet, FcInfo};
 use pgrx::datum::Datum;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
@@ -39,20 +40,8 @@ impl FromDatum for Text {
         is_null: bool,
         _: pg_sys::Oid,
     ) -> Option<Self> {
-        if is_null {
-            return None;
-        }
-        // SAFETY: a non-null Datum of type text points to a varlena; what is read is copied before
-        // the detoasted value is freed.
-        unsafe {
-            let original = datum.cast_mut_ptr::<pg_sys::varlena>();
-            let detoasted = pg_sys::pg_detoast_datum_packed(original);
-            let text = from_server(pgrx::varlena::varlena_to_byte_slice(detoasted));
-            if detoasted != original {
-                pg_sys::pfree(detoasted.cast());
-            }
-            Some(Self(text))
-        }
+        // SAFETY: the caller's promise: a text, where it is not null.
+        (!is_null).then(|| Self(unsafe { varlena::read(datum, from_server) }))
     }
 }
 

@@ -56,6 +56,48 @@ def test_a_timeout_ends_a_batch_of_images(sql, model):
     assert sql.execute(one, (picture,)).fetchone() == before
 
 
+RERANKINGS = {
+    "array": "SELECT count(*) FROM rerank(%s, (SELECT array_agg({0}) FROM {1}))",
+    "window": "SELECT count(s) FROM (SELECT rerank_batch(%s, {0}) OVER () AS s FROM {1}) AS t",
+    "rows": "SELECT count(rerank_score(%s, {0})) FROM {1}",
+}
+
+
+@pytest.mark.parametrize("form", RERANKINGS)
+def test_a_timeout_ends_a_reranking(sql, form):
+    rows = f"'{LONG}' || n", "generate_series(1, 1000) AS n"
+    ask = "SELECT rerank_score('두 근의 합은?', '두 근의 합과 곱')"
+    before = sql.execute(ask).fetchone()
+    overruns = []
+    for timeout in (100, 300, 700):
+        sql.execute(f"SET statement_timeout = {timeout}")
+        query = RERANKINGS[form].format(*rows)
+        overruns.append(until_free(sql, query, ("두 근의 합은?",), QUERY_CANCELED) - timeout / 1000)
+        sql.execute("SET statement_timeout = 0")
+    print("overrun, s:", [round(o, 4) for o in overruns])
+    assert sorted(overruns)[1] < 0.1 and max(overruns) < 0.5
+    assert sql.execute(ask).fetchone() == before
+
+
+def test_a_timeout_ends_a_reranking_of_images(sql):
+    picture = (ROOT / "tests/fixtures/images/png-rgb8.png").read_bytes()
+    models = setting("ITEMBANK_FIXTURES")
+    sql.execute("SELECT set_config('itembank_embed.model_path', %s, false)", (models,))
+    sql.execute("SET itembank_embed.rerank_model = 'tiny-qwen3-vl-reranker'")
+    one = "SELECT rerank_score('a', 'b', %s::bytea)"
+    before = sql.execute(one, (picture,)).fetchone()
+    # No two are the same: bytes behind a picture's end are no part of it.
+    rows = (
+        "SELECT array_agg(%s::bytea || int4send(n)) AS images FROM generate_series(1, 20000) AS n"
+    )
+    sql.execute(f"CREATE TEMP TABLE pictures AS {rows}", (picture,))
+    many = "SELECT count(*) FROM pictures, rerank('a', NULL, NULL, images)"
+    sql.execute("SET statement_timeout = 700")
+    assert until_free(sql, many, (), QUERY_CANCELED) < 0.7 + 0.5
+    sql.execute("SET statement_timeout = 0")
+    assert sql.execute(one, (picture,)).fetchone() == before
+
+
 def test_a_cancel_ends_a_running_batch_soon(sql, url):
     warm(sql)
     pid = sql.info.backend_pid

@@ -30,6 +30,10 @@ def database(url, encoding):
 def test_korean_text_and_messages(url, sql, encoding):
     with database(url, encoding) as elsewhere:
         assert embed(elsewhere, MODEL, KOREAN) == embed(sql, MODEL, KOREAN)
+        reranked = "SELECT * FROM rerank('두 근', ARRAY['광합성', %s])"
+        found = sql.execute(reranked, (KOREAN,)).fetchall()
+        assert elsewhere.execute(reranked, (KOREAN,)).fetchall() == found
+        assert found[0][:2] == (2, KOREAN)
         error = fails(elsewhere, "22023", f"SELECT embed('{MODEL}', 'a', task => '검색')")
         assert "검색" in error.diag.message_primary
 

@@ -4,8 +4,33 @@
 //! holds at most a given number of padded tokens, so that one run is short enough to be
 //! interrupted and small enough for caches.
 
+use protocol::Fault;
+
+/// Rows that are tokenized and sorted together; bounds memory for arrays of any length.
+pub const WINDOW: usize = 2048;
+
 /// Rows of one run, as indices into the lengths that were planned.
 pub type Batch = Vec<usize>;
+
+/// Runs `rows` in batches, and gives what `run` makes of each row, in the order of the rows.
+///
+/// `length` is a row's in tokens; the rest is as for [`plan`]. `run` gives as many results as it is
+/// given rows.
+pub fn run<T, R>(
+    rows: &[T],
+    length: impl Fn(&T) -> usize,
+    (max_tokens, one_by_one): (usize, bool),
+    mut run: impl FnMut(&[&T]) -> Result<Vec<R>, Fault>,
+) -> Result<Vec<R>, Fault> {
+    let lengths: Vec<usize> = rows.iter().map(length).collect();
+    let mut results = Vec::with_capacity(rows.len());
+    for batch in plan(&lengths, max_tokens, one_by_one) {
+        let members: Vec<&T> = batch.iter().map(|member| &rows[*member]).collect();
+        results.extend(batch.into_iter().zip(run(&members)?));
+    }
+    results.sort_unstable_by_key(|(row, _)| *row);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
 
 /// Splits rows of the given `lengths` (tokens) into batches, longest first.
 ///
@@ -42,6 +67,16 @@ mod tests {
         assert_eq!(plan(&[100, 3], 8, false), [vec![0], vec![1]]);
         assert_eq!(plan(&[1, 1], 8, true), [vec![0], vec![1]]);
         assert!(plan(&[], 8, false).is_empty());
+    }
+
+    #[test]
+    fn results_come_in_the_order_of_the_rows() {
+        let rows = [3, 1, 2, 1];
+        let seen = |members: &[&usize]| Ok(members.iter().map(|row| **row * 10).collect());
+        let found = run(&rows, |row| *row, (4, false), seen).unwrap();
+        assert_eq!(found, [30, 10, 20, 10]);
+        let stop = |_: &[&usize]| -> Result<Vec<()>, _> { Err(Fault::canceled()) };
+        assert!(run(&rows, |row| *row, (4, false), stop).is_err());
     }
 
     proptest! {

@@ -6,23 +6,22 @@
 use crate::batch;
 use crate::cancel::Cancel;
 use crate::family::{Family, Model};
+use crate::late_interaction;
 use crate::lazy::Lazy;
-use crate::limits;
 use crate::loading;
 use crate::manifest::{Manifest, Prompt};
-use crate::session::TextGraph;
+use crate::place::Place;
+use crate::session::{MaxSim, TextGraph};
 use crate::text::{TextEncoder, Tokens, pad_right};
 use crate::vectors;
-use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
-
-/// Rows that are tokenized and sorted together; bounds memory for arrays of any length.
-const WINDOW: usize = 2048;
+use protocol::{Embed, Fault, FaultCode, Input, Rerank, TokenCount};
 
 /// A text encoder.
 #[derive(Default)]
 pub struct Encoder {
     text: Lazy<TextEncoder>,
     graph: Lazy<TextGraph>,
+    max_sim: Lazy<MaxSim>,
 }
 
 impl Family for Encoder {
@@ -36,7 +35,7 @@ impl Family for Encoder {
         text: &str,
         cancel: &Cancel,
     ) -> Result<TokenCount, Fault> {
-        self.text.get_or_load(|| loading::text_encoder(model, cancel))?.count(model.manifest, text)
+        self.text(model, cancel)?.count(model.manifest, text)
     }
 
     fn embed(
@@ -47,16 +46,40 @@ impl Family for Encoder {
         cancel: &Cancel,
     ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
         let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
-        refuse_images(&request.inputs, model.manifest)?;
+        refuse_images(&request.inputs, Place::Input, model.manifest)?;
         let mut vectors = Vec::with_capacity(request.inputs.len());
-        for window in request.inputs.chunks(WINDOW) {
+        for window in request.inputs.chunks(batch::WINDOW) {
             vectors.extend(self.embed_window(model, window, &prompt, dimensions, cancel)?);
         }
         Ok(vectors)
     }
+
+    fn rerank(
+        &mut self,
+        model: &Model,
+        request: &Rerank,
+        cancel: &Cancel,
+    ) -> Result<Vec<Option<f32>>, Fault> {
+        late_interaction::rerank(self, model, request, cancel)
+    }
 }
 
 impl Encoder {
+    /// The tokenizer.
+    pub fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
+        Ok(self.text.get_or_load(|| loading::text_encoder(model, cancel))?)
+    }
+
+    /// The graph, and the one that compares its token states.
+    pub fn graphs(
+        &mut self,
+        model: &Model,
+        cancel: &Cancel,
+    ) -> Result<(&mut TextGraph, &mut MaxSim), Fault> {
+        let graph = self.graph.get_or_load(|| model.text_graph(cancel))?;
+        Ok((graph, self.max_sim.get_or_load(|| model.max_sim(cancel))?))
+    }
+
     fn embed_window(
         &mut self,
         model: &Model,
@@ -73,18 +96,21 @@ impl Encoder {
             return Ok(vectors);
         }
         let graph = self.graph.get_or_load(|| model.text_graph(cancel))?;
-        let budget = model.batch_tokens(graph.on_cpu());
-        let lengths: Vec<usize> = tokens.iter().map(|t| t.ids.len()).collect();
-        for batch in batch::plan(&lengths, budget, !model.manifest.batch_invariant) {
-            let members: Vec<&[u32]> =
-                batch.iter().map(|member| tokens[*member].ids.as_slice()).collect();
-            let longest = members.iter().map(|ids| ids.len()).max().unwrap_or(0);
-            let (ids, mask) = pad_right(&members, longest, pad);
-            let pooled = graph.run(ids, mask, cancel)?;
-            let finished = vectors::finish(pooled, members.len(), model, dimensions)?;
-            for (member, vector) in batch.iter().zip(finished) {
-                vectors[rows[*member]] = Some(vector);
-            }
+        let batching = model.batching(graph.on_cpu());
+        let found = batch::run(
+            &tokens,
+            |tokens| tokens.ids.len(),
+            batching,
+            |members| {
+                let ids: Vec<&[u32]> = members.iter().map(|tokens| tokens.ids.as_slice()).collect();
+                let longest = ids.iter().map(|ids| ids.len()).max().unwrap_or(0);
+                let (ids, mask) = pad_right(&ids, longest, pad);
+                let pooled = graph.run(ids, mask, cancel)?;
+                vectors::finish(pooled, members.len(), model, dimensions)
+            },
+        )?;
+        for (row, vector) in rows.into_iter().zip(found) {
+            vectors[row] = Some(vector);
         }
         Ok(vectors)
     }
@@ -114,11 +140,16 @@ fn tokenize(
     Ok((rows, tokens))
 }
 
-fn refuse_images(inputs: &[Input], manifest: &Manifest) -> Result<(), Fault> {
+/// Refuses images for a model of texts.
+pub fn refuse_images(
+    inputs: &[Input],
+    place: impl Fn(usize, usize) -> Place,
+    manifest: &Manifest,
+) -> Result<(), Fault> {
     let Some(row) = inputs.iter().position(|input| !input.images.is_empty()) else { return Ok(()) };
     let message = format!("model {:?} takes no image", manifest.name);
     Err(Fault::new(FaultCode::InvalidParameter, message)
-        .detail(format!("{} has an image; this is a text model.", limits::place(row, inputs.len())))
+        .detail(format!("{} has an image; this is a text model.", place(row, inputs.len())))
         .hint("SELECT name, modalities FROM models() lists what each model takes."))
 }
 

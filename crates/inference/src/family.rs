@@ -3,14 +3,15 @@
 //! A new family is one module that implements [`Family`] and one arm in [`of`].
 
 use crate::cancel::Cancel;
+use crate::cross_encoder::CrossEncoder;
 use crate::directory::Directory;
 use crate::encoder::Encoder;
 use crate::manifest::{Architecture, Manifest, Precision};
 use crate::options::Options;
-use crate::qwen3_vl::Qwen3Vl;
-use crate::session::{Graph, LoadOptions, TextGraph};
+use crate::qwen3_vl::{Qwen3VlEmbedder, Qwen3VlReranker};
+use crate::session::{Graph, LoadOptions, MaxSim, TextGraph};
 use crate::siglip::Siglip;
-use protocol::{Embed, Fault, FaultCode, TokenCount};
+use protocol::{Embed, Fault, FaultCode, Rerank, TokenCount};
 
 /// Padded tokens of one run where the setting is left to us: what a CPU's caches like, what a GPU
 /// needs to be busy (measured: a CPU's throughput falls beyond 1–2 thousand).
@@ -34,10 +35,34 @@ pub trait Family: Send {
     fn embed(
         &mut self,
         model: &Model,
-        request: &Embed,
-        dimensions: usize,
-        cancel: &Cancel,
-    ) -> Result<Vec<Option<Vec<f32>>>, Fault>;
+        _request: &Embed,
+        _dimensions: usize,
+        _cancel: &Cancel,
+    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+        Err(model.manifest.gives_scores())
+    }
+
+    /// One score a candidate, in order; `None` for a null candidate, and for one without anything
+    /// that could be compared.
+    fn rerank(
+        &mut self,
+        model: &Model,
+        _request: &Rerank,
+        _cancel: &Cancel,
+    ) -> Result<Vec<Option<f32>>, Fault> {
+        Err(not_a_reranker(model))
+    }
+}
+
+/// A model without what reranking takes.
+pub fn not_a_reranker(model: &Model) -> Fault {
+    let Manifest { name, architecture, .. } = model.manifest;
+    Fault::new(FaultCode::InvalidParameter, format!("model {name:?} is not a reranker"))
+        .detail(format!("Its kind is {}.", architecture.as_str()))
+        .hint(
+            "Rerankers are models of the kinds cross-encoder and qwen3_vl_reranker, and text \
+             encoders by their token vectors.",
+        )
 }
 
 /// The family that a manifest asks for; its files are read when they are needed.
@@ -47,7 +72,9 @@ pub fn of(manifest: &Manifest) -> Box<dyn Family> {
             Box::new(Encoder::default())
         }
         Architecture::Siglip | Architecture::Siglip2 => Box::new(Siglip::default()),
-        Architecture::Qwen3Vl => Box::new(Qwen3Vl::default()),
+        Architecture::Qwen3Vl => Box::new(Qwen3VlEmbedder::default()),
+        Architecture::CrossEncoder => Box::new(CrossEncoder::default()),
+        Architecture::Qwen3VlReranker => Box::new(Qwen3VlReranker::default()),
     }
 }
 
@@ -77,12 +104,22 @@ impl Model<'_> {
             .map_err(|fault| self.name_in(fault))
     }
 
+    /// Loads the graph that compares token states.
+    pub fn max_sim(&self, cancel: &Cancel) -> Result<MaxSim, Fault> {
+        MaxSim::load(&self.load_options(cancel)?, cancel)
+    }
+
     /// A fault of the model's files, with the model's name.
     pub fn name_in(&self, mut fault: Fault) -> Fault {
         if fault.code == FaultCode::ConfigFile {
             fault.message = format!("model {:?}: {}", self.directory.name(), fault.message);
         }
         fault
+    }
+
+    /// How rows run together: padded tokens of a run, and whether each row runs alone.
+    pub fn batching(&self, on_cpu: bool) -> (usize, bool) {
+        (self.batch_tokens(on_cpu), !self.manifest.batch_invariant)
     }
 
     /// Padded tokens of one run.

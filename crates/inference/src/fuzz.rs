@@ -26,7 +26,8 @@ pub fn parsed(toml: &str) -> Result<(), Fault> {
     use_all(&Manifest::parse(name.unwrap_or("m"), toml)?)
 }
 
-/// Derives a manifest from the texts of [`LAYOUT`], written to `folder`/m; a missing one is no file.
+/// Derives a manifest from the texts of [`LAYOUT`], written to `folder`/m; a missing or empty one is
+/// no file.
 pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
     let model = folder.join("m");
     fs::create_dir_all(model.join("1_Pooling"))?;
@@ -35,8 +36,8 @@ pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
     fs::write(model.join("tokenizer.json"), "{}")?;
     for (n, file) in LAYOUT.iter().enumerate() {
         match texts.get(n) {
-            Some(text) => fs::write(model.join(file), text)?,
-            None => fs::remove_file(model.join(file)).or_else(absent_is_fine)?,
+            Some(text) if !text.is_empty() => fs::write(model.join(file), text)?,
+            _ => fs::remove_file(model.join(file)).or_else(absent_is_fine)?,
         }
     }
     let derive = || {
@@ -61,5 +62,6 @@ fn use_all(manifest: &Manifest) -> Result<(), Fault> {
         // Refused where the prompt takes none, which most do.
         let _ = manifest.prompt(task, Some("an instruction"));
     }
-    manifest.dimensions_for(Some(manifest.dimensions)).map(drop)
+    manifest.pair_instruction(None)?;
+    manifest.dimensions.map_or(Ok(()), |n| manifest.dimensions_for(Some(n)).map(drop))
 }

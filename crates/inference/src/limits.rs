@@ -1,7 +1,9 @@
 //! What one request may ask for, checked before anything is computed.
 
 use crate::options::Options;
-use protocol::{Embed, Fault, FaultCode};
+use crate::place::Place;
+use protocol::{Embed, Fault, FaultCode, Input, Rerank};
+use std::fmt::Display;
 
 /// PostgreSQL cannot build a larger value (MaxAllocSize), so a larger reply would be lost.
 const MAX_REPLY_BYTES: usize = (1 << 30) - 1;
@@ -9,10 +11,8 @@ const MAX_REPLY_BYTES: usize = (1 << 30) - 1;
 const VECTOR_HEADER: usize = 8;
 
 /// Checks the texts, the instruction and the size of the reply.
-pub fn check_request(request: &Embed, dimensions: usize, options: &Options) -> Result<(), Fault> {
-    if let Some(instruction) = &request.instruction {
-        check_text("The instruction", instruction, options)?;
-    }
+pub fn check_embed(request: &Embed, dimensions: usize, options: &Options) -> Result<(), Fault> {
+    check_instruction(request.instruction.as_deref(), options)?;
     let rows = request.inputs.len();
     let reply = rows.saturating_mul(VECTOR_HEADER + dimensions * size_of::<f32>());
     if reply > MAX_REPLY_BYTES {
@@ -23,16 +23,35 @@ pub fn check_request(request: &Embed, dimensions: usize, options: &Options) -> R
             ))
             .hint("Embed in several calls; a few thousand rows a call are as fast."));
     }
-    for (row, input) in request.inputs.iter().enumerate() {
+    check_inputs(&request.inputs, Place::Input, options)
+}
+
+/// Checks the texts of both sides and the instruction.
+pub fn check_rerank(request: &Rerank, options: &Options) -> Result<(), Fault> {
+    check_instruction(request.instruction.as_deref(), options)?;
+    check_inputs(std::slice::from_ref(&request.query), |_, _| Place::Query, options)?;
+    check_inputs(&request.candidates, Place::Candidate, options)
+}
+
+fn check_inputs(
+    inputs: &[Input],
+    place: impl Fn(usize, usize) -> Place,
+    options: &Options,
+) -> Result<(), Fault> {
+    for (row, input) in inputs.iter().enumerate() {
         if let Some(text) = &input.text {
-            check_text(&place(row, rows), text, options)?;
+            check_text(place(row, inputs.len()), text, options)?;
         }
     }
     Ok(())
 }
 
+fn check_instruction(instruction: Option<&str>, options: &Options) -> Result<(), Fault> {
+    instruction.map_or(Ok(()), |text| check_text("The instruction", text, options))
+}
+
 /// Checks the length of one text; `what` begins the detail.
-pub fn check_text(what: &str, text: &str, options: &Options) -> Result<(), Fault> {
+pub fn check_text(what: impl Display, text: &str, options: &Options) -> Result<(), Fault> {
     let (size, limit) = (text.len(), options.max_input_bytes);
     if size <= limit {
         return Ok(());
@@ -45,19 +64,11 @@ pub fn check_text(what: &str, text: &str, options: &Options) -> Result<(), Fault
         ))
 }
 
-/// Names a row in a message.
-pub fn place(row: usize, rows: usize) -> String {
-    match rows {
-        1 => "The input".to_owned(),
-        _ => format!("Input {} of {rows}", row + 1),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{Checksums, Device, ImageLimits};
-    use protocol::{Input, Task};
+    use protocol::Task;
 
     fn options() -> Options {
         Options {
@@ -85,7 +96,7 @@ mod tests {
 
     #[test]
     fn texts_instructions_and_replies_have_a_size() {
-        let check = |request, dimensions| check_request(&request, dimensions, &options());
+        let check = |request, dimensions| check_embed(&request, dimensions, &options());
         assert!(check(request(3, "0123456789", Some("short")), 384).is_ok());
         let long = check(request(3, "0123456789a", None), 384).unwrap_err();
         assert_eq!(long.detail.as_deref(), Some("Input 1 of 3 has 11 bytes; the limit is 10."));

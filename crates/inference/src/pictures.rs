@@ -1,9 +1,9 @@
 //! From the bytes of a picture to the pixels that a model's image tower takes.
 
 use crate::image::{self, Rgb};
-use crate::limits;
 use crate::manifest::ImageFiles;
 use crate::options::Options;
+use crate::place::Place;
 use ndarray::Array3;
 use protocol::{Fault, FaultCode};
 
@@ -29,9 +29,8 @@ pub fn pixels(
 }
 
 /// A fault of one picture, with the row that it belongs to.
-pub fn of_row(mut fault: Fault, row: usize, rows: usize) -> Fault {
-    if rows > 1 {
-        let place = limits::place(row, rows);
+pub fn of_row(mut fault: Fault, place: Place) -> Fault {
+    if !place.is_only() {
         fault.detail = Some(match fault.detail {
             Some(detail) => format!("{place}: {detail}"),
             None => format!("{place}."),

@@ -8,7 +8,9 @@ use crate::family::{self, Family, Model};
 use crate::limits;
 use crate::manifest::Manifest;
 use crate::options::{Device, Options};
-use protocol::{CountTokens, Embed, Embeddings, Fault, ModelStatus, Reply, Request, TokenCount};
+use protocol::{
+    CountTokens, Embed, Embeddings, Fault, ModelStatus, Reply, Request, Rerank, Scores, TokenCount,
+};
 use std::collections::HashMap;
 use std::path::PathBuf;
 
@@ -58,13 +60,14 @@ impl Registry {
     ) -> Result<Reply, Fault> {
         match request {
             Request::Embed(embed) => self.embed(embed, options, cancel).map(Reply::Embeddings),
+            Request::Rerank(rerank) => self.rerank(rerank, options, cancel).map(Reply::Scores),
             Request::CountTokens(count) => {
                 self.count_tokens(count, options, cancel).map(Reply::TokenCount)
             }
             Request::Dimensions(model) => {
                 let directory = Directory::find(&options.model_path, model)?;
                 let manifest = directory.manifest(&options.checksums, cancel)?;
-                Ok(Reply::Dimensions(manifest.dimensions))
+                manifest.vector_dimensions().map(Reply::Dimensions)
             }
             Request::Models => self.models(options, cancel).map(Reply::Models),
         }
@@ -91,10 +94,24 @@ impl Registry {
         let Entry { directory, manifest, fingerprint, family, .. } =
             self.entry(&request.model, options, cancel)?;
         let dimensions = manifest.dimensions_for(request.dimensions)?;
-        limits::check_request(request, dimensions, options)?;
+        limits::check_embed(request, dimensions, options)?;
         let model = Model { directory, manifest, options };
         let vectors = family.embed(&model, request, dimensions, cancel)?;
         Ok(Embeddings { vectors, fingerprint: fingerprint.clone() })
+    }
+
+    fn rerank(
+        &mut self,
+        request: &Rerank,
+        options: &Options,
+        cancel: &Cancel,
+    ) -> Result<Scores, Fault> {
+        let Entry { directory, manifest, fingerprint, family, .. } =
+            self.entry(&request.model, options, cancel)?;
+        limits::check_rerank(request, options)?;
+        let model = Model { directory, manifest, options };
+        let scores = family.rerank(&model, request, cancel)?;
+        Ok(Scores { scores, fingerprint: fingerprint.clone() })
     }
 
     fn count_tokens(
@@ -170,7 +187,7 @@ impl Registry {
         Ok(ModelStatus {
             kind: Some(manifest.architecture.as_str().to_owned()),
             modalities: manifest.modalities().into_iter().map(str::to_owned).collect(),
-            dimensions: Some(manifest.dimensions),
+            dimensions: manifest.dimensions,
             max_tokens: Some(manifest.max_tokens),
             precision: Some(manifest.precision.as_str().to_owned()),
             loaded: device.is_some(),

@@ -3,22 +3,20 @@
 //! Texts are padded to the model's length and take no mask; pictures are squashed to one size.
 //! Source: Zhai et al. 2023 (arXiv:2303.15343), Tschannen et al. 2025 (arXiv:2502.14786).
 
-use crate::batch;
+use crate::batch::{self, WINDOW};
 use crate::cancel::Cancel;
 use crate::family::{Family, Model};
 use crate::lazy::Lazy;
-use crate::limits;
 use crate::loading;
 use crate::manifest::{ImageFiles, Sizing};
 use crate::pictures;
+use crate::place::Place;
 use crate::session::{Element, Graph};
 use crate::text::{TextEncoder, pad_right};
 use crate::vectors;
 use ndarray::{Array4, s};
 use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
 
-/// Rows that are held as tokens together.
-const WINDOW: usize = 2048;
 /// A picture counts as one token for so many pixels: the patch of SigLIP's base size.
 const PIXELS_A_TOKEN: usize = 16 * 16;
 
@@ -87,17 +85,21 @@ impl Siglip {
                 tokens.push(text.encode(&prompt.around(text_of_row))?);
             }
             let graph = self.text_graph.get_or_load(|| text_graph(model, cancel))?;
-            let one_by_one = !model.manifest.batch_invariant;
-            let budget = model.batch_tokens(graph.on_cpu());
-            for batch in batch::plan(&vec![length; window.len()], budget, one_by_one) {
-                let members: Vec<&[u32]> =
-                    batch.iter().map(|member| tokens[*member].ids.as_slice()).collect();
-                let (ids, _) = pad_right(&members, length, pad);
-                let [found] = graph.run(vec![(IDS, ids.into())], [TEXT_OUTPUT], cancel)?;
-                let finished = vectors::finish(found, batch.len(), model, dimensions)?;
-                for (member, vector) in batch.iter().zip(finished) {
-                    vectors[window[*member].0] = Some(vector);
-                }
+            let batching = model.batching(graph.on_cpu());
+            let found = batch::run(
+                &tokens,
+                |_| length,
+                batching,
+                |members| {
+                    let ids: Vec<&[u32]> =
+                        members.iter().map(|tokens| tokens.ids.as_slice()).collect();
+                    let (ids, _) = pad_right(&ids, length, pad);
+                    let [found] = graph.run(vec![(IDS, ids.into())], [TEXT_OUTPUT], cancel)?;
+                    vectors::finish(found, members.len(), model, dimensions)
+                },
+            )?;
+            for ((row, _), vector) in window.iter().zip(found) {
+                vectors[*row] = Some(vector);
             }
         }
         Ok(())
@@ -122,22 +124,25 @@ impl Siglip {
         let size = (width, height);
         let graph = self.image_graph.get_or_load(|| image_graph(model, files, size, cancel))?;
         let tokens = (width * height).div_ceil(PIXELS_A_TOKEN);
-        let budget = model.batch_tokens(graph.on_cpu());
-        let one_by_one = !model.manifest.batch_invariant;
-        for batch in batch::plan(&vec![tokens; images.len()], budget, one_by_one) {
-            let mut pixels = Array4::zeros((batch.len(), height, width, 3));
-            for (slot, member) in batch.iter().enumerate() {
-                cancel.check()?;
-                let (row, bytes) = images[*member];
-                let picture = pictures::pixels(bytes, files, size, model.options)
-                    .map_err(|fault| pictures::of_row(fault, row, rows))?;
-                pixels.slice_mut(s![slot, .., .., ..]).assign(&picture);
-            }
-            let [found] = graph.run(vec![(PIXELS, pixels.into())], [IMAGE_OUTPUT], cancel)?;
-            let finished = vectors::finish(found, batch.len(), model, dimensions)?;
-            for (member, vector) in batch.iter().zip(finished) {
-                vectors[images[*member].0] = Some(vector);
-            }
+        let batching = model.batching(graph.on_cpu());
+        let found = batch::run(
+            &images,
+            |_| tokens,
+            batching,
+            |members| {
+                let mut pixels = Array4::zeros((members.len(), height, width, 3));
+                for (slot, (row, bytes)) in members.iter().enumerate() {
+                    cancel.check()?;
+                    let picture = pictures::pixels(bytes, files, size, model.options)
+                        .map_err(|fault| pictures::of_row(fault, Place::Input(*row, rows)))?;
+                    pixels.slice_mut(s![slot, .., .., ..]).assign(&picture);
+                }
+                let [found] = graph.run(vec![(PIXELS, pixels.into())], [IMAGE_OUTPUT], cancel)?;
+                vectors::finish(found, members.len(), model, dimensions)
+            },
+        )?;
+        for ((row, _), vector) in images.iter().zip(found) {
+            vectors[*row] = Some(vector);
         }
         Ok(())
     }
@@ -182,7 +187,7 @@ fn check_rows(model: &Model, inputs: &[Input]) -> Result<(), Fault> {
             (true, 1) => format!("model {name:?} takes a text or an image, not both"),
             _ => continue,
         };
-        let place = limits::place(row, inputs.len());
+        let place = Place::Input(row, inputs.len());
         return Err(Fault::new(FaultCode::InvalidParameter, message)
             .detail(format!("{place} has more; text and image have a vector each."))
             .hint("Embed them in two calls, or use combined_embed or qwen_embed for both in one vector."));

@@ -12,18 +12,18 @@ pub fn finish(
     dimensions: usize,
 ) -> Result<Vec<Vec<f32>>, Fault> {
     let manifest = model.manifest;
-    if rows.shape() != [expected, manifest.dimensions] {
+    let whole = manifest.vector_dimensions()?;
+    if rows.shape() != [expected, whole] {
         let got: Vec<String> = rows.shape().iter().map(usize::to_string).collect();
         return Err(model
             .directory
             .broken("its vectors do not have the manifest's dimensions")
             .detail(format!(
-                "{} came for {expected} inputs; the manifest says {} dimensions.",
-                got.join(" × "),
-                manifest.dimensions
+                "{} came for {expected} inputs; the manifest says {whole} dimensions.",
+                got.join(" × ")
             )));
     }
-    let cut = dimensions < manifest.dimensions;
+    let cut = dimensions < whole;
     let finished = rows.rows().into_iter().map(|row| {
         let mut vector: Vec<f32> = row.iter().take(dimensions).copied().collect();
         // A shortened vector is always scaled again: its length says nothing any more.

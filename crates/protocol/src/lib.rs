@@ -8,5 +8,5 @@ mod reply;
 mod request;
 
 pub use fault::{Fault, FaultCode};
-pub use reply::{Embeddings, ModelStatus, Reply, TokenCount};
-pub use request::{CountTokens, Embed, Input, Request, Task};
+pub use reply::{Embeddings, ModelStatus, Reply, Scores, TokenCount};
+pub use request::{CountTokens, Embed, Input, Request, Rerank, Task};

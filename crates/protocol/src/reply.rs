@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 pub enum Reply {
     /// To [`crate::Embed`].
     Embeddings(Embeddings),
+    /// To [`crate::Rerank`].
+    Scores(Scores),
     /// To [`crate::CountTokens`].
     TokenCount(TokenCount),
     /// To [`crate::Request::Dimensions`].
@@ -20,6 +22,15 @@ pub enum Reply {
 pub struct Embeddings {
     /// `None` where the input was null.
     pub vectors: Vec<Option<Vec<f32>>>,
+    /// Fingerprint of the model that made them.
+    pub fingerprint: String,
+}
+
+/// One score a candidate, in the order of the request; higher is better.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Scores {
+    /// `None` where the candidate was null, or had nothing that could be compared.
+    pub scores: Vec<Option<f32>>,
     /// Fingerprint of the model that made them.
     pub fingerprint: String,
 }
@@ -42,7 +53,7 @@ pub struct ModelStatus {
     pub kind: Option<String>,
     /// What can be embedded: `text`, `image`.
     pub modalities: Vec<String>,
-    /// Elements of a vector.
+    /// Elements of a vector; `None` for a reranker, which gives scores.
     pub dimensions: Option<usize>,
     /// Longest input in tokens; the rest is cut.
     pub max_tokens: Option<usize>,

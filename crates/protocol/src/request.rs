@@ -9,6 +9,8 @@ use std::str::FromStr;
 pub enum Request {
     /// Turn inputs into vectors.
     Embed(Embed),
+    /// Score candidates against a query.
+    Rerank(Rerank),
     /// Count the tokens of a text as the model would see it.
     CountTokens(CountTokens),
     /// How many elements the vectors of a model have.
@@ -33,7 +35,7 @@ pub struct Embed {
 }
 
 /// One row: a text, images, both, or nothing (SQL NULL).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Input {
     /// UTF-8 text; `None` where SQL had NULL.
     pub text: Option<String>,
@@ -46,6 +48,19 @@ impl Input {
     pub fn is_null(&self) -> bool {
         self.text.is_none() && self.images.is_empty()
     }
+}
+
+/// Score each candidate against the query by one model, in the order given.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rerank {
+    /// Name of the model's directory.
+    pub model: String,
+    /// Replaces the model's default instruction, where its prompt takes one.
+    pub instruction: Option<String>,
+    /// What is searched for.
+    pub query: Input,
+    /// What was found; an empty one gets no score.
+    pub candidates: Vec<Input>,
 }
 
 /// Count the tokens of `input`, prompt and special tokens included.

@@ -8,6 +8,7 @@ const MAX_SIDE: usize = 4096;
 const MAX_FACTOR: usize = 256;
 const MAX_PIXELS: usize = MAX_SIDE * MAX_SIDE;
 const MAX_DEEPSTACK: usize = 64;
+const MAX_FEATURE_SIZE: usize = 65_536;
 
 /// The image tower and what it wants.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -41,6 +42,8 @@ pub enum Sizing {
         deepstack: usize,
         /// What stands for a picture among a text's tokens.
         tokens: ImageTokens,
+        /// Numbers of one feature; the model's dimensions where it has such.
+        feature_size: Option<usize>,
     },
 }
 
@@ -70,6 +73,7 @@ struct Table {
     max_pixels: Option<usize>,
     max_aspect_ratio: Option<usize>,
     deepstack: Option<usize>,
+    feature_size: Option<usize>,
     start_token_id: Option<u32>,
     pad_token_id: Option<u32>,
     end_token_id: Option<u32>,
@@ -134,8 +138,12 @@ impl Table {
         if tokens.pad == tokens.start || tokens.pad == tokens.end {
             return Err("image has one id for pad and for start or end".to_owned());
         }
+        if let Some(size) = self.feature_size {
+            within("feature_size", size, 1, MAX_FEATURE_SIZE)?;
+        }
         let rule = SmartResize { factor, min_pixels, max_pixels, max_aspect_ratio };
-        Ok(Some(Sizing::Smart { rule, deepstack, tokens }))
+        let feature_size = self.feature_size;
+        Ok(Some(Sizing::Smart { rule, deepstack, tokens, feature_size }))
     }
 }
 
@@ -160,15 +168,16 @@ impl ImageFiles {
         };
         let sizing = match sizing {
             Sizing::Fixed { width, height } => format!("{width}x{height}"),
-            Sizing::Smart { rule, deepstack, tokens } => format!(
-                "factor {} pixels {}..{} aspect {} deepstack {deepstack} tokens {} {} {}",
+            Sizing::Smart { rule, deepstack, tokens, feature_size } => format!(
+                "factor {} pixels {}..{} aspect {} deepstack {deepstack} tokens {} {} {}{}",
                 rule.factor,
                 rule.min_pixels,
                 rule.max_pixels,
                 rule.max_aspect_ratio,
                 tokens.start,
                 tokens.pad,
-                tokens.end
+                tokens.end,
+                feature_size.map_or_else(String::new, |size| format!(" feature_size {size}")),
             ),
         };
         format!("{graph:?} {resample} exif_orientation {exif_orientation} {sizing}")

@@ -11,8 +11,8 @@ mod kinds;
 mod prompts;
 
 pub use image::{ImageFiles, ImageTokens, Sizing};
-pub use kinds::{Architecture, Pooling, Precision};
-pub use prompts::{Part, Prompt, Prompts, parts};
+pub use kinds::{Activation, Architecture, Pooling, Precision};
+pub use prompts::{Part, Prompt, Prompts, pair_parts, parts};
 
 use protocol::{Fault, FaultCode};
 use serde::Deserialize;
@@ -41,12 +41,14 @@ pub struct Manifest {
     pub license: String,
     /// How the weights are stored.
     pub precision: Precision,
-    /// Elements of a vector.
-    pub dimensions: usize,
+    /// Elements of a vector; `None` for a reranker, which gives scores.
+    pub dimensions: Option<usize>,
     /// Longest input in tokens, special tokens included; the rest is cut from the right.
     pub max_tokens: usize,
     /// How token states become one vector; `None` where the architecture leaves no choice.
     pub pooling: Option<Pooling>,
+    /// What makes a reranker's output a score; `None` for a model that gives vectors.
+    pub activation: Option<Activation>,
     /// Whether vectors are scaled to length 1.
     #[serde(default = "yes")]
     pub normalize: bool,
@@ -109,21 +111,34 @@ impl Manifest {
         std::iter::once(self.text.graph.as_str()).chain(image)
     }
 
+    /// Elements of the model's vectors; a fault for a reranker, which has none.
+    pub fn vector_dimensions(&self) -> Result<usize, Fault> {
+        self.dimensions.ok_or_else(|| self.gives_scores())
+    }
+
+    /// Vectors were asked of a reranker.
+    pub fn gives_scores(&self) -> Fault {
+        let message = format!("model {:?} gives scores, not vectors", self.name);
+        Fault::new(FaultCode::InvalidParameter, message)
+            .detail(format!("It is a reranker ({}).", self.architecture.as_str()))
+            .hint("Call rerank with it, or embed with a model that models() lists with dimensions.")
+    }
+
     /// How many dimensions a request gets: the model's own, or an allowed shorter size.
     pub fn dimensions_for(&self, wanted: Option<usize>) -> Result<usize, Fault> {
-        let Some(n) = wanted else { return Ok(self.dimensions) };
-        let in_range =
-            self.matryoshka_from.is_some_and(|from| (from..=self.dimensions).contains(&n));
-        if n == self.dimensions || in_range || self.matryoshka.contains(&n) {
+        let dimensions = self.vector_dimensions()?;
+        let Some(n) = wanted else { return Ok(dimensions) };
+        let in_range = self.matryoshka_from.is_some_and(|from| (from..=dimensions).contains(&n));
+        if n == dimensions || in_range || self.matryoshka.contains(&n) {
             return Ok(n);
         }
         let mut sizes = self.matryoshka.clone();
-        sizes.push(self.dimensions);
+        sizes.push(dimensions);
         sizes.sort_unstable();
         sizes.dedup();
         let listed: Vec<String> = sizes.iter().map(usize::to_string).collect();
         let allowed = match self.matryoshka_from {
-            Some(from) => format!("any size from {from} to {}", self.dimensions),
+            Some(from) => format!("any size from {from} to {dimensions}"),
             None => listed.join(", "),
         };
         Err(Fault::new(

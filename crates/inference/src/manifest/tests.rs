@@ -40,7 +40,7 @@ fn fault(from: &str, to: &str) -> Fault {
 #[test]
 fn reads_a_manifest() {
     let m = Manifest::parse("m", &toml(|t| t)).unwrap();
-    assert_eq!(m.dimensions, 384);
+    assert_eq!(m.dimensions, Some(384));
     assert!(m.normalize && m.batch_invariant);
     assert_eq!(m.prompt(Task::Query, None).unwrap().around("x"), "query: x");
     assert_eq!(m.dimensions_for(Some(128)).unwrap(), 128);
@@ -139,6 +139,70 @@ fn image_sizes_are_sane() {
     assert!(with_image("siglip", &FIXED.replace("\"model.onnx", "\"vision.onnx")).is_err());
 }
 
+/// A manifest of scores: without what belongs to vectors, with what belongs to scores.
+fn reranker(architecture: &str, pair: &str, image: &str) -> String {
+    let text = toml(|t| t.replace("\"bert\"", &format!("\"{architecture}\"")));
+    let text = text.replace("dimensions = 384", "activation = \"sigmoid\"");
+    let text = text.replace("pooling = \"mean\"\nmatryoshka = [128]\n", "");
+    let text = text.replace("query = \"query: \"\ndocument = \"passage: \"", pair);
+    text.replace("[files]", &format!("{image}[files]"))
+}
+
+const PAIR: &str = r#"pair = "{instruction}<Q>{query}<D>{document}""#;
+const SIZE: &str = "feature_size = 2048\n";
+
+#[test]
+fn rerankers_give_scores_and_no_vectors() {
+    let m = Manifest::parse("m", &reranker("cross-encoder", "", "")).unwrap();
+    assert_eq!((m.dimensions, m.activation), (None, Some(Activation::Sigmoid)));
+    for refused in [m.dimensions_for(None), m.dimensions_for(Some(384))] {
+        let refused = refused.unwrap_err();
+        assert_eq!(refused.code, FaultCode::InvalidParameter);
+        assert!(refused.detail.is_some() && refused.hint.is_some());
+    }
+    assert!(m.pair_instruction(None).is_ok() && m.pair_instruction(Some("find")).is_err());
+    let image = format!("{SMART}{SIZE}");
+    let m = Manifest::parse("m", &reranker("qwen3_vl_reranker", PAIR, &image)).unwrap();
+    assert_eq!(m.pair_instruction(Some("find")).unwrap(), "find");
+    let parts = pair_parts(m.prompts.pair.as_deref().unwrap());
+    let (text, input) = (Part::Text, Part::Input);
+    assert_eq!(parts, [Part::Instruction, text("<Q>"), input(0), text("<D>"), input(1)]);
+}
+
+#[test]
+fn each_kind_has_its_own_keys() {
+    let image = format!("{SMART}{SIZE}");
+    let qwen = reranker("qwen3_vl_reranker", PAIR, &image);
+    let cross = reranker("cross-encoder", "", "");
+    for (manifest, from, to) in [
+        (&cross, "activation = \"sigmoid\"", ""),
+        (&cross, "\"sigmoid\"", "\"softmax\""),
+        (&cross, "activation", "dimensions = 384\nactivation"),
+        (&cross, "activation", "pooling = \"cls\"\nactivation"),
+        (&cross, "activation", "matryoshka = [8]\nactivation"),
+        (&cross, "activation", "matryoshka_from = 8\nactivation"),
+        (&cross, "[prompts]", "[prompts]\npair = \"{query}{document}\""),
+        (&cross, "[files]", &format!("{SMART}[files]")),
+        (&qwen, SIZE, ""),
+        (&qwen, "2048", "0"),
+        (&qwen, PAIR, ""),
+        (&qwen, "{document}", "{doc}"),
+        (&qwen, "<Q>{query}<D>{document}", "<D>{document}<Q>{query}"),
+        (&cross, "[prompts]", "[prompts]\ninstruction = \"find\""),
+        (&cross, "[prompts]", "[prompts]\nquery = \"query: \""),
+        (&qwen, "{query}", ""),
+        (&qwen, PAIR, &format!("{PAIR}\nquery = \"query: \"")),
+        (&qwen, &image, FIXED),
+        (&toml(|t| t), "dimensions = 384\n", ""),
+        (&toml(|t| t), "pooling", "activation = \"sigmoid\"\npooling"),
+    ] {
+        let changed = manifest.replacen(from, to, 1);
+        assert_ne!(&changed, manifest, "{from} must be there");
+        assert!(Manifest::parse("m", &changed).is_err(), "{from:?} → {to:?}");
+    }
+    assert!(with_image("qwen3_vl", &image).is_err(), "feature_size of an embedder");
+}
+
 #[test]
 fn any_size_from_the_smallest_up() {
     let text = toml(|t| t.replace("[128]", "[]\nmatryoshka_from = 64"));
@@ -160,6 +224,18 @@ fn the_fingerprint_follows_what_decides_the_vectors() {
     let smart = with_image("qwen3_vl", SMART).unwrap().fingerprint();
     let smaller = SMART.replace("min_pixels = 4096", "min_pixels = 1024");
     assert_ne!(smart, with_image("qwen3_vl", &smaller).unwrap().fingerprint());
+    let scores = |change: &str| {
+        let text = reranker("cross-encoder", "", "").replace("sigmoid", change);
+        Manifest::parse("m", &text).unwrap().fingerprint()
+    };
+    assert_ne!(scores("sigmoid"), scores("identity"));
+}
+
+/// What databases have recorded must not change under them: of the first release's format.
+#[test]
+fn fingerprints_stay_what_they_were() {
+    let m = Manifest::parse("m", &toml(|t| t)).unwrap();
+    assert_eq!(m.fingerprint(), "b79cef2f024f0588447bd669d4eed08b17d9dbc0648978cb31e8d357505e96dc");
 }
 
 proptest! {

@@ -4,7 +4,7 @@
 //! tokenized as plain text: an `<|image_pad|>` or `<|im_end|>` in an item's text can neither stand
 //! for a picture nor end a turn.
 
-use crate::manifest::{ImageTokens, Part, parts};
+use crate::manifest::{ImageTokens, Part};
 use crate::text::Segment;
 use unicode_properties::{GeneralCategoryGroup, UnicodeGeneralCategory};
 
@@ -17,29 +17,38 @@ enum Piece {
     Token(u32),
     Text(String),
     Instruction,
-    Input,
+    /// Images and text of the n-th input.
+    Input(usize),
+}
+
+/// What stands in a place for images and text.
+#[derive(Debug, Clone, Copy)]
+pub struct Content<'a> {
+    /// How many features each picture has.
+    pub images: &'a [usize],
+    /// Behind the pictures.
+    pub text: &'a str,
 }
 
 impl Chat {
-    /// Cuts `template` at the special tokens given by id and spelling.
-    pub fn parse(template: &str, special_tokens: &[(u32, String)]) -> Self {
+    /// Cuts a template at the special tokens given by id and spelling.
+    pub fn new(template: Vec<Part>, special_tokens: &[(u32, String)]) -> Self {
         let mut pieces = Vec::new();
-        for part in parts(template) {
+        for part in template {
             match part {
                 Part::Text(text) => cut(text, special_tokens, &mut pieces),
                 Part::Instruction => pieces.push(Piece::Instruction),
-                Part::Input => pieces.push(Piece::Input),
+                Part::Input(n) => pieces.push(Piece::Input(n)),
             }
         }
         Self(pieces)
     }
 
-    /// The segments of one row: `images` holds the features of each picture.
+    /// The segments of one row; `contents` has one for each place of the template.
     pub fn segments(
         &self,
         instruction: &str,
-        text: &str,
-        images: &[usize],
+        contents: &[Content],
         tokens: ImageTokens,
     ) -> Vec<Segment> {
         let mut sequence = Sequence::default();
@@ -48,13 +57,10 @@ impl Chat {
                 Piece::Token(id) => sequence.token(*id, 1),
                 Piece::Text(fixed) => sequence.text.push_str(fixed),
                 Piece::Instruction => sequence.text.push_str(instruction),
-                Piece::Input => {
-                    for features in images {
-                        sequence.token(tokens.start, 1);
-                        sequence.token(tokens.pad, *features);
-                        sequence.token(tokens.end, 1);
+                Piece::Input(n) => {
+                    if let Some(content) = contents.get(*n) {
+                        sequence.content(content, tokens);
                     }
-                    sequence.text.push_str(text);
                 }
             }
         }
@@ -73,6 +79,15 @@ impl Sequence {
     fn token(&mut self, id: u32, times: usize) {
         self.close_text();
         self.segments.push(Segment::Token { id, times });
+    }
+
+    fn content(&mut self, content: &Content, tokens: ImageTokens) {
+        for features in content.images {
+            self.token(tokens.start, 1);
+            self.token(tokens.pad, *features);
+            self.token(tokens.end, 1);
+        }
+        self.text.push_str(content.text);
     }
 
     fn close_text(&mut self) {
@@ -120,12 +135,18 @@ pub fn instruction(given: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::manifest::{pair_parts, parts};
 
     const TOKENS: ImageTokens = ImageTokens { start: 7, pad: 8, end: 9 };
 
     fn chat() -> Chat {
         let special = [(1, "<|a|>".to_owned()), (2, "<|b|>".to_owned())];
-        Chat::parse("<|a|>system\n{instruction}<|b|>\n<|a|>user\n{input}<|b|>\n", &special)
+        let template = "<|a|>system\n{instruction}<|b|>\n<|a|>user\n{input}<|b|>\n";
+        Chat::new(parts(template), &special)
+    }
+
+    fn segments(instruction: &str, text: &str, images: &[usize]) -> Vec<Segment> {
+        chat().segments(instruction, &[Content { images, text }], TOKENS)
     }
 
     fn text(text: &str) -> Segment {
@@ -138,7 +159,7 @@ mod tests {
 
     #[test]
     fn only_the_template_has_special_tokens() {
-        let segments = chat().segments("Do <|b|>.", "x {instruction} <|a|>", &[], TOKENS);
+        let segments = segments("Do <|b|>.", "x {instruction} <|a|>", &[]);
         let expected = [
             token(1),
             text("system\nDo <|b|>."),
@@ -154,7 +175,7 @@ mod tests {
 
     #[test]
     fn pictures_come_first() {
-        let segments = chat().segments("", "x", &[3, 2], TOKENS);
+        let segments = segments("", "x", &[3, 2]);
         let pads = |times| Segment::Token { id: 8, times };
         let expected =
             [text("user\n"), token(7), pads(3), token(9), token(7), pads(2), token(9), text("x")];
@@ -162,9 +183,22 @@ mod tests {
     }
 
     #[test]
+    fn two_inputs_have_a_place_each() {
+        let template = pair_parts("<|a|>{instruction}<Q>:{query}\n<D>:{document}{query}<|a|>");
+        let chat = Chat::new(template, &[(1, "<|a|>".to_owned())]);
+        let query = Content { images: &[2], text: "{document}" };
+        let document = Content { images: &[], text: "d" };
+        let segments = chat.segments("i", &[query, document], TOKENS);
+        let pads = Segment::Token { id: 8, times: 2 };
+        let head = [token(1), text("i<Q>:"), token(7), pads, token(9)];
+        assert_eq!(segments[..5], head);
+        assert_eq!(segments[5..], [text("{document}\n<D>:d{query}"), token(1)]);
+    }
+
+    #[test]
     fn the_empty_text_is_empty() {
-        assert_eq!(chat().segments("", "", &[], TOKENS)[5], text("user\n"));
-        assert_eq!(chat().segments("", "", &[1], TOKENS)[9], token(2), "a picture alone");
+        assert_eq!(segments("", "", &[])[5], text("user\n"));
+        assert_eq!(segments("", "", &[1])[9], token(2), "a picture alone");
     }
 
     #[test]

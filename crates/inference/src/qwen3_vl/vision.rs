@@ -5,11 +5,14 @@ use crate::family::Model;
 use crate::image::{SmartResize, smart_resize};
 use crate::manifest::ImageFiles;
 use crate::pictures;
+use crate::place::Place;
 use crate::qwen3_vl::positions::Grid;
+use crate::qwen3_vl::towers::Images;
 use crate::session::{Element, Graph};
 use ndarray::{Array2, Array3, Array4, ArrayD, s};
 use protocol::Fault;
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 const PIXELS: &str = "pixels";
 const FEATURES: &str = "image_embeds";
@@ -19,8 +22,8 @@ const DEEPSTACK: &str = "deepstack";
 #[derive(Debug, Clone, Copy)]
 pub struct Picture<'a> {
     bytes: &'a [u8],
-    /// Which input of how many it belongs to, for messages.
-    place: (usize, usize),
+    /// Which input it belongs to, for messages.
+    place: Place,
     /// Pixels, after resizing.
     width: usize,
     /// Pixels, after resizing.
@@ -37,18 +40,59 @@ pub struct Features {
     pub deepstack: Array3<f32>,
 }
 
+impl Features {
+    /// Of no picture.
+    pub fn none(images: &Images) -> Self {
+        Self::zeros(0, images)
+    }
+
+    fn zeros(count: usize, images: &Images) -> Self {
+        Self {
+            embeds: Array2::zeros((count, images.width)),
+            deepstack: Array3::zeros((images.deepstack, count, images.width)),
+        }
+    }
+
+    /// These features before those of each row, of which `own` holds so many as `counts` says.
+    pub fn before_each(&self, own: &Features, counts: &[usize]) -> Features {
+        let (layers, shared, width) = self.deepstack.dim();
+        let total = counts.len() * shared + own.embeds.nrows();
+        let mut all = Features {
+            embeds: Array2::zeros((total, width)),
+            deepstack: Array3::zeros((layers, total, width)),
+        };
+        let (mut at, mut from) = (0, 0);
+        for count in counts {
+            all.put(at, self, 0..shared);
+            all.put(at + shared, own, from..from + count);
+            at += shared + count;
+            from += count;
+        }
+        all
+    }
+
+    /// Copies some features of `others` to the place `at`.
+    fn put(&mut self, at: usize, others: &Features, some: Range<usize>) {
+        let here = at..at + some.len();
+        let embeds = others.embeds.slice(s![some.clone(), ..]);
+        self.embeds.slice_mut(s![here.clone(), ..]).assign(&embeds);
+        let deepstack = others.deepstack.slice(s![.., some, ..]);
+        self.deepstack.slice_mut(s![.., here, ..]).assign(&deepstack);
+    }
+}
+
 impl<'a> Picture<'a> {
     /// Looks at a picture's header and decides its size.
     pub fn plan(
         bytes: &'a [u8],
-        place: (usize, usize),
+        place: Place,
         model: &Model,
         files: &ImageFiles,
         rule: &SmartResize,
     ) -> Result<Self, Fault> {
         let resized = pictures::size(bytes, files, model.options)
             .and_then(|(width, height)| smart_resize(width, height, rule));
-        let (width, height) = resized.map_err(|fault| pictures::of_row(fault, place.0, place.1))?;
+        let (width, height) = resized.map_err(|fault| pictures::of_row(fault, place))?;
         let grid = (height / rule.factor, width / rule.factor);
         Ok(Self { bytes, place, width, height, grid })
     }
@@ -83,22 +127,17 @@ impl Vision {
     pub fn features(
         &mut self,
         pictures: &[Picture],
-        deepstack: usize,
+        images: &Images,
         model: &Model,
-        files: &ImageFiles,
         cancel: &Cancel,
     ) -> Result<Features, Fault> {
-        let width = model.manifest.dimensions;
         let mut total = 0;
         let mut by_size: BTreeMap<(usize, usize), Vec<(usize, Picture)>> = BTreeMap::new();
         for picture in pictures {
             by_size.entry((picture.height, picture.width)).or_default().push((total, *picture));
             total += picture.features();
         }
-        let mut all = Features {
-            embeds: Array2::zeros((total, width)),
-            deepstack: Array3::zeros((deepstack, total, width)),
-        };
+        let mut all = Features::zeros(total, images);
         for group in by_size.values() {
             let each = group.first().map_or(1, |(_, picture)| picture.features());
             let together = match model.manifest.batch_invariant {
@@ -106,7 +145,7 @@ impl Vision {
                 false => 1,
             };
             for chunk in group.chunks(together) {
-                let found = self.run(chunk, model, files, cancel)?;
+                let found = self.run(chunk, model, images.files, cancel)?;
                 copy(found, chunk, &mut all, model)?;
             }
         }
@@ -127,7 +166,7 @@ impl Vision {
             cancel.check()?;
             let size = (picture.width, picture.height);
             let decoded = pictures::pixels(picture.bytes, files, size, model.options)
-                .map_err(|fault| pictures::of_row(fault, picture.place.0, picture.place.1))?;
+                .map_err(|fault| pictures::of_row(fault, picture.place))?;
             pixels.slice_mut(s![slot, .., .., ..]).assign(&decoded);
         }
         self.graph.run(vec![(PIXELS, pixels.into())], [FEATURES, DEEPSTACK], cancel)
@@ -143,21 +182,24 @@ fn copy(
 ) -> Result<(), Fault> {
     let count: usize = chunk.iter().map(|(_, picture)| picture.features()).sum();
     let (layers, _, width) = all.deepstack.dim();
-    if embeds.shape() != [count, width] || deepstack.shape() != [layers, count, width] {
-        let found = [embeds.shape(), deepstack.shape()];
-        return Err(model
-            .directory
-            .broken("its image features do not have the manifest's shape")
-            .detail(format!(
-                "{found:?} came, [{count}, {width}] and [{layers}, {count}, {width}] were expected."
-            )));
+    let shapes = [embeds.shape().to_vec(), deepstack.shape().to_vec()];
+    let wrong = || {
+        let broken = model.directory.broken("its image features do not have the manifest's shape");
+        broken.detail(format!(
+            "{shapes:?} came, [{count}, {width}] and [{layers}, {count}, {width}] were expected."
+        ))
+    };
+    if shapes[0] != [count, width] || shapes[1] != [layers, count, width] {
+        return Err(wrong());
     }
+    let found = Features {
+        embeds: embeds.into_dimensionality().map_err(|_| wrong())?,
+        deepstack: deepstack.into_dimensionality().map_err(|_| wrong())?,
+    };
     let mut from = 0;
     for (at, picture) in chunk {
         let n = picture.features();
-        let (here, there) = (*at..*at + n, from..from + n);
-        all.embeds.slice_mut(s![here.clone(), ..]).assign(&embeds.slice(s![there.clone(), ..]));
-        all.deepstack.slice_mut(s![.., here, ..]).assign(&deepstack.slice(s![.., there, ..]));
+        all.put(*at, &found, from..from + n);
         from += n;
     }
     Ok(())

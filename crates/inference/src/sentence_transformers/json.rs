@@ -72,6 +72,24 @@ impl<'a> Object<'a> {
         Ok(on)
     }
 
+    /// A list of texts; empty where it is absent.
+    pub fn list(&self, key: &str) -> Result<Vec<&str>, Fault> {
+        let texts = |value| Value::as_array(value)?.iter().map(Value::as_str).collect();
+        Ok(self.typed(key, "a list of texts", texts)?.unwrap_or_default())
+    }
+
+    /// How many entries an object has.
+    pub fn size(&self, key: &str) -> Result<Option<usize>, Fault> {
+        self.typed(key, "an object", |value| value.as_object().map(Map::len))
+    }
+
+    /// An object inside.
+    pub fn object(&self, key: &str) -> Result<Option<Object<'a>>, Fault> {
+        let values = self.typed(key, "an object", Value::as_object)?.cloned();
+        let (directory, file) = (self.directory, self.file.clone());
+        Ok(values.map(|values| Object { directory, file, values }))
+    }
+
     /// An object of texts; empty where it is absent.
     pub fn texts(&self, key: &str) -> Result<BTreeMap<String, String>, Fault> {
         let Some(object) = self.typed(key, "an object", Value::as_object)? else {

@@ -7,13 +7,14 @@
 //!
 //! Layout: sentence-transformers 5, `SentenceTransformer.save_pretrained`.
 
+mod head;
 mod json;
 mod modules;
 
 use crate::cancel::Cancel;
 use crate::checksum::Checksums;
 use crate::directory::Directory;
-use crate::manifest::{Architecture, Manifest, Precision, Prompts, TextFiles};
+use crate::manifest::{Activation, Architecture, Manifest, Pooling, Precision, Prompts, TextFiles};
 use json::{Object, unsupported};
 use modules::Modules;
 use protocol::Fault;
@@ -37,35 +38,44 @@ pub fn derive(
     Ok(manifest)
 }
 
+/// What distinguishes an encoder from a cross-encoder.
+struct Kind {
+    architecture: Architecture,
+    dimensions: Option<usize>,
+    pooling: Option<Pooling>,
+    normalize: bool,
+    activation: Option<Activation>,
+    prompts: Prompts,
+    /// Of `sentence_bert_config.json` and its likes.
+    max_seq_length: Option<usize>,
+}
+
 /// All of the manifest but its files.
 fn description(directory: &Directory) -> Result<Manifest, Fault> {
     let config = Object::required(directory, CONFIG)?;
-    let modules = Modules::read(directory)?;
-    let kind = config.text("model_type")?.unwrap_or_default();
-    let dimensions = dimensions(&config)?;
-    if modules.dimensions.is_some_and(|pooled| pooled != dimensions) {
-        return Err(unsupported(directory, CONFIG, "a width other than the pooling's"));
-    }
-    let pad_token_id = pad_token_id(&config, kind)?;
+    let model_type = config.text("model_type")?.unwrap_or_default();
+    let is_pair = !directory.path().join(modules::FILE_NAME).exists() && head::classifies(&config)?;
+    let kind = match is_pair {
+        true => cross_encoder(&config)?,
+        false => encoder(directory, &config, model_type)?,
+    };
+    let pad_token_id = pad_token_id(&config, model_type)?;
     Ok(Manifest {
         manifest_version: 1,
         name: directory.name().to_owned(),
-        architecture: match kind {
-            "bert" => Architecture::Bert,
-            "xlm-roberta" => Architecture::XlmRoberta,
-            _ => Architecture::Encoder,
-        },
+        architecture: kind.architecture,
         source: config.text("_name_or_path")?.unwrap_or_default().to_owned(),
         license: String::new(),
         precision: Precision::Fp32,
-        dimensions,
-        max_tokens: max_tokens(directory, &config, kind, pad_token_id)?,
-        pooling: Some(modules.pooling),
-        normalize: modules.normalize,
+        dimensions: kind.dimensions,
+        max_tokens: max_tokens(directory, &config, &kind, (model_type, pad_token_id))?,
+        pooling: kind.pooling,
+        activation: kind.activation,
+        normalize: kind.normalize,
         matryoshka: Vec::new(),
         matryoshka_from: None,
         batch_invariant: true,
-        prompts: prompts(directory)?,
+        prompts: kind.prompts,
         text: TextFiles {
             graph: graph(directory)?,
             tokenizer: "tokenizer.json".to_owned(),
@@ -73,6 +83,39 @@ fn description(directory: &Directory) -> Result<Manifest, Fault> {
         },
         image: None,
         files: BTreeMap::new(),
+    })
+}
+
+fn encoder(directory: &Directory, config: &Object, model_type: &str) -> Result<Kind, Fault> {
+    let modules = Modules::read(directory)?;
+    let dimensions = dimensions(config)?;
+    if modules.dimensions.is_some_and(|pooled| pooled != dimensions) {
+        return Err(unsupported(directory, CONFIG, "a width other than the pooling's"));
+    }
+    Ok(Kind {
+        architecture: match model_type {
+            "bert" => Architecture::Bert,
+            "xlm-roberta" => Architecture::XlmRoberta,
+            _ => Architecture::Encoder,
+        },
+        dimensions: Some(dimensions),
+        pooling: Some(modules.pooling),
+        normalize: modules.normalize,
+        activation: None,
+        prompts: prompts(directory)?,
+        max_seq_length: max_seq_length(directory)?,
+    })
+}
+
+fn cross_encoder(config: &Object) -> Result<Kind, Fault> {
+    Ok(Kind {
+        architecture: Architecture::CrossEncoder,
+        dimensions: None,
+        pooling: None,
+        normalize: true,
+        activation: Some(head::activation(config)?),
+        prompts: Prompts::default(),
+        max_seq_length: None,
     })
 }
 
@@ -109,16 +152,16 @@ fn pad_token_id(config: &Object, kind: &str) -> Result<Option<usize>, Fault> {
 fn max_tokens(
     directory: &Directory,
     config: &Object,
-    kind: &str,
-    pad_token_id: Option<usize>,
+    kind: &Kind,
+    (model_type, pad_token_id): (&str, Option<usize>),
 ) -> Result<usize, Fault> {
     let positions = config.number("max_position_embeddings")?;
-    let positions = positions.map(|rows| match counts_from_padding(kind) {
+    let positions = positions.map(|rows| match counts_from_padding(model_type) {
         true => rows.saturating_sub(pad_token_id.unwrap_or(1) + 1),
         false => rows,
     });
     let tokenizer = Object::optional(directory, TOKENIZER_CONFIG)?;
-    let wanted = match (max_seq_length(directory)?, tokenizer) {
+    let wanted = match (kind.max_seq_length, tokenizer) {
         (Some(limit), _) => Some(limit),
         // Often 10^30, "none": the positions cut it.
         (None, Some(tokenizer)) => tokenizer.large_number("model_max_length")?,
@@ -179,7 +222,7 @@ fn prompts(directory: &Directory) -> Result<Prompts, Fault> {
         return Err(config.unsupported("prompts of which none is for a query or a document"));
     }
     let text = |prompt: Option<&String>| prompt.cloned().unwrap_or_default();
-    Ok(Prompts { query: text(query), document: text(document), instruction: None })
+    Ok(Prompts { query: text(query), document: text(document), ..Prompts::default() })
 }
 
 fn graph(directory: &Directory) -> Result<String, Fault> {

@@ -6,7 +6,7 @@ use crate::manifest::Pooling;
 use protocol::Fault;
 use serde_json::Value;
 
-const FILE_NAME: &str = "modules.json";
+pub const FILE_NAME: &str = "modules.json";
 
 /// What follows the transformer.
 pub struct Modules {

@@ -148,6 +148,11 @@ impl Graph {
         for (name, element, shape) in inputs {
             self.expect_input(name, *element, shape)?;
         }
+        self.expect_outputs(outputs)
+    }
+
+    /// Whether the graph has these fp32 outputs.
+    pub fn expect_outputs(&self, outputs: &[&str]) -> Result<(), Fault> {
         match outputs.iter().all(|name| self.gives(name)) {
             true => Ok(()),
             false => Err(self.no_output(outputs)),
@@ -155,7 +160,7 @@ impl Graph {
     }
 
     /// Whether the graph has these inputs, and no others but the optional ones.
-    pub(super) fn expect_names(&self, inputs: &[&str], optional: &[&str]) -> Result<(), Fault> {
+    pub fn expect_names(&self, inputs: &[&str], optional: &[&str]) -> Result<(), Fault> {
         let found: Vec<&str> = self.session.inputs().iter().map(|input| input.name()).collect();
         let known = |name: &&str| inputs.contains(name) || optional.contains(name);
         if found.iter().all(known) && inputs.iter().all(|name| found.contains(name)) {

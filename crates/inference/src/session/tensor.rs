@@ -51,6 +51,15 @@ pub(super) fn floats(value: &DynValue) -> Result<ArrayD<f32>, Fault> {
     Ok(value.try_extract_array::<f32>().map_err(run_failed)?.to_owned())
 }
 
+/// The only value of a run that was asked for one.
+pub(super) fn one(values: Vec<DynValue>) -> Result<DynValue, Fault> {
+    values.into_iter().next().ok_or_else(|| {
+        Fault::new(FaultCode::Internal, "the run gave nothing")
+            .detail("One output was asked for.")
+            .hint("This is a bug; please report it.")
+    })
+}
+
 pub(super) fn run_failed(error: ort::Error) -> Fault {
     Fault::new(FaultCode::Internal, "the model failed to run").detail(format!("{error}.")).hint(
         "Check the model's inputs against models/README.md; if they fit, report this as a bug.",

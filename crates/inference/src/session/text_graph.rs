@@ -1,29 +1,35 @@
-//! A graph from tokens to one row a text.
+//! A graph from tokens to one row a text, or to one row a token.
 
 use super::graph::{Graph, LoadOptions};
-use super::tensor::{Tensor, floats};
+use super::tensor::{Tensor, floats, one};
 use crate::cancel::Cancel;
 use crate::manifest::Pooling;
 use ndarray::{Array2, ArrayD};
 use ort::session::SessionInputValue;
+use ort::value::DynValue;
 use protocol::Fault;
 use std::path::Path;
 
 /// Pooled output of graphs that pool themselves.
 const POOLED: &str = "sentence_embedding";
 /// Token states, by the names that exporters give them.
-const TOKEN_STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
+pub(super) const TOKEN_STATES: [&str; 2] = ["token_embeddings", "last_hidden_state"];
 
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
 /// Segment ids, all 0 for a single text; some exports want them.
 const TOKEN_TYPES: &str = "token_type_ids";
 
+/// The states of a batch's tokens, B × S × H, kept in ONNX Runtime.
+pub struct TokenStates(pub(super) DynValue);
+
 /// A loaded text encoder.
 pub struct TextGraph {
     graph: Graph,
     /// Name of the output that is used: pooled rows, or token states for `pooling`.
     output: &'static str,
+    /// Name of the output with token states, where there is one.
+    states: Option<&'static str>,
     pooling: Option<Graph>,
     takes_token_types: bool,
 }
@@ -47,7 +53,7 @@ impl TextGraph {
             _ => return Err(graph.no_output(&[POOLED, TOKEN_STATES[0], TOKEN_STATES[1]])),
         };
         let takes_token_types = graph.takes(TOKEN_TYPES);
-        Ok(Self { graph, output, pooling, takes_token_types })
+        Ok(Self { graph, output, states, pooling, takes_token_types })
     }
 
     /// Where the graph runs, with the reason where it is not where `auto` would want it.
@@ -68,21 +74,45 @@ impl TextGraph {
         cancel: &Cancel,
     ) -> Result<ArrayD<f32>, Fault> {
         let pooling_mask = self.pooling.is_some().then(|| mask.clone());
+        let mut found = self.run_tokens(ids, mask, self.output, cancel)?;
+        if let (Some(pooling), Some(mask)) = (&mut self.pooling, pooling_mask) {
+            let states = (TOKEN_STATES[0].into(), SessionInputValue::from(found));
+            let mask = (MASK.into(), Tensor::from(mask).into_value()?);
+            found = one(pooling.run_values(vec![states, mask], [POOLED], cancel)?)?;
+        }
+        floats(&found)
+    }
+
+    /// Whether the graph gives the states of tokens, and not only pooled rows.
+    pub fn gives_token_states(&self) -> bool {
+        self.states.is_some()
+    }
+
+    /// Runs one batch: `ids` and `mask` are B × S, the result is B × S × H.
+    pub fn token_states(
+        &mut self,
+        ids: Array2<i64>,
+        mask: Array2<i64>,
+        cancel: &Cancel,
+    ) -> Result<TokenStates, Fault> {
+        let states = self.states.ok_or_else(|| self.graph.no_output(&TOKEN_STATES))?;
+        self.run_tokens(ids, mask, states, cancel).map(TokenStates)
+    }
+
+    fn run_tokens(
+        &mut self,
+        ids: Array2<i64>,
+        mask: Array2<i64>,
+        output: &str,
+        cancel: &Cancel,
+    ) -> Result<DynValue, Fault> {
         let mut inputs = Vec::with_capacity(3);
         if self.takes_token_types {
             inputs.push((TOKEN_TYPES.into(), Tensor::from(zeros_like(&ids)).into_value()?));
         }
         inputs.push((IDS.into(), Tensor::from(ids).into_value()?));
         inputs.push((MASK.into(), Tensor::from(mask).into_value()?));
-        let mut found = self.graph.run_values(inputs, [self.output], cancel)?;
-        if let (Some(pooling), Some(mask)) = (&mut self.pooling, pooling_mask) {
-            let states = found
-                .drain(..)
-                .map(|states| (TOKEN_STATES[0].into(), SessionInputValue::from(states)));
-            let mask = (MASK.into(), Tensor::from(mask).into_value()?);
-            found = pooling.run_values(states.chain([mask]).collect(), [POOLED], cancel)?;
-        }
-        Ok(found.first().map(floats).transpose()?.unwrap_or_default())
+        one(self.graph.run_values(inputs, [output], cancel)?)
     }
 }
 
