@@ -1,6 +1,6 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
 # Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
-#             make model: MODEL=… FROM=… DTYPE=… FORCE=1  make bench: BENCH=…
+#             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1  make bench: BENCH=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -8,12 +8,12 @@ MODEL ?= multilingual-e5-small
 BENCH ?=
 SEED ?= 1
 export MODEL BENCH SEED
-# A model that a command needs, made where it is missing. FROM=, DTYPE= and FORCE= are meant for `make model` alone.
-needed_model = env -u FROM -u DTYPE -u FORCE dev/model.sh
+# A model that a command needs, made where it is missing. FROM=, DTYPE=, RERANKER= and FORCE= are meant for `make model` alone.
+needed_model = env -u FROM -u DTYPE -u RERANKER -u FORCE dev/model.sh
 
 ##@ To start with
 .PHONY: demo up psql url status down reset
-demo: up                   ## everything from nothing: build, model, server, five searches in Korean items
+demo: up                   ## everything from nothing: build, model, server, searches in Korean items, reranking
 	@dev/demo.sh
 up: build                  ## a private server with the extension and its default model, on a free port
 	@$(needed_model) multilingual-e5-small
@@ -35,7 +35,7 @@ setup:                     ## system packages, Python venv, cargo-pgrx, PostgreS
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
 	@dev/build.sh
-model: setup               ## a model directory: make model MODEL=KURE-v1 FROM=/its/checkpoint [DTYPE=int8] [FORCE=1]
+model: setup               ## a model directory: make model MODEL=KURE-v1 FROM=/its/checkpoint [DTYPE=int8] [RERANKER=1] [FORCE=1]
 	@dev/model.sh "$$MODEL"
 test: build                ## every test and linter, on a throw-away server
 	@$(needed_model) multilingual-e5-small

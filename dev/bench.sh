@@ -9,7 +9,7 @@ source "$ROOT/dev/throwaway.sh"
 cd "$ROOT"
 export PYTHONUNBUFFERED=1
 
-EVERYDAY=(p1_p2 p7 families)
+EVERYDAY=(p1_p2 p7 families rerank)
 names=("$@")
 ((${#names[@]} > 0)) || names=("${EVERYDAY[@]}")
 for name in "${names[@]}"; do
@@ -23,6 +23,10 @@ prepare() {
         p7)
             logged image-bench cargo build --quiet --release --target-dir target -p inference --example image_bench
             export ITEMBANK_IMAGE_BENCH=$ROOT/target/release/examples/image_bench
+            ;;
+        rerank)
+            export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size
+            env -u FROM -u DTYPE -u FORCE dev/model.sh all-MiniLM-L6-v2 # its tokenizer
             ;;
         families | full-size)
             export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size

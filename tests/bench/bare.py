@@ -36,7 +36,7 @@ class Bare:
     def __init__(self, directory: Path, manifest: dict, threads: int, batch_tokens: int):
         self.directory, self.manifest = directory, manifest
         self.threads, self.batch_tokens = threads, batch_tokens
-        self.dimensions = manifest["dimensions"]
+        self.dimensions = manifest.get("dimensions")  # none of a reranker
         self.image = manifest.get("image", {})
         text = manifest.get("text", {"tokenizer": "tokenizer.json"})
         self.pad = text.get("pad_token_id", 0)

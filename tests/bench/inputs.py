@@ -2,6 +2,7 @@
 
 import csv
 import io
+import json
 import random
 from collections.abc import Callable
 from functools import cache
@@ -19,6 +20,20 @@ ITEMS = Path(__file__).resolve().parents[1] / "data" / "item_bank" / "items.csv"
 def questions() -> list[str]:
     """Each item's text, without its choices."""
     return [item["question_text"] for item in _items()]
+
+
+@cache
+def whole_items() -> dict[str, str]:
+    """By id, each item's text and below it its choices, one a line."""
+    return {
+        item["id"]: "\n".join([item["question_text"], *_choices(item["choices"])])
+        for item in _items()
+    }
+
+
+def _choices(literal: str) -> list[str]:
+    """A text[] literal of PostgreSQL; the bank quotes each element, with JSON's escapes."""
+    return json.loads(f"[{literal[1:-1]}]")
 
 
 @cache

@@ -200,10 +200,10 @@ def kure_v1(config: dict = KURE) -> ModelShape:
         "sentence_bert_config.json": {"max_seq_length": 8192, "do_lower_case": False},
         "tokenizer_config.json": {"model_max_length": 8192, "pad_token": "<pad>"},
     }
-    return ModelShape("KURE-v1", dict(_xlm_roberta(config)), "multilingual-e5-small", files)
+    return ModelShape("KURE-v1", dict(_bert("", config)), "multilingual-e5-small", files)
 
 
-def _xlm_roberta(config: dict) -> Iterator[tuple[str, tuple]]:
+def _bert(prefix: str, config: dict) -> Iterator[tuple[str, tuple]]:
     hidden, inner = config["hidden_size"], config["intermediate_size"]
     tables = {
         "word": config["vocab_size"],
@@ -211,16 +211,44 @@ def _xlm_roberta(config: dict) -> Iterator[tuple[str, tuple]]:
         "token_type": config["type_vocab_size"],
     }
     for table, rows in tables.items():
-        yield f"embeddings.{table}_embeddings.weight", (rows, hidden)
-    yield from _norm("embeddings.LayerNorm", hidden)
+        yield f"{prefix}embeddings.{table}_embeddings.weight", (rows, hidden)
+    yield from _norm(f"{prefix}embeddings.LayerNorm", hidden)
     for index in range(config["num_hidden_layers"]):
-        layer = f"encoder.layer.{index}"
+        layer = f"{prefix}encoder.layer.{index}"
         for part in ("self.query", "self.key", "self.value", "output.dense"):
             yield from _linear(f"{layer}.attention.{part}", hidden, hidden)
         yield from _norm(f"{layer}.attention.output.LayerNorm", hidden)
         yield from _linear(f"{layer}.intermediate.dense", inner, hidden)
         yield from _linear(f"{layer}.output.dense", hidden, inner)
         yield from _norm(f"{layer}.output.LayerNorm", hidden)
+
+
+# --- ms-marco-MiniLM-L6-v2
+
+MS_MARCO = {
+    "architectures": ["BertForSequenceClassification"],
+    "hidden_act": "gelu",
+    "hidden_size": 384,
+    "id2label": {"0": "LABEL_0"},
+    "intermediate_size": 1536,
+    "layer_norm_eps": 1e-12,
+    "max_position_embeddings": 512,
+    "model_type": "bert",
+    "num_attention_heads": 12,
+    "num_hidden_layers": 6,
+    "pad_token_id": 0,
+    "sentence_transformers": {"activation_fn": "torch.nn.modules.linear.Identity"},
+    "type_vocab_size": 2,
+    "vocab_size": 30522,
+}
+
+
+def ms_marco_minilm() -> ModelShape:
+    """ms-marco-MiniLM-L6-v2: a cross-encoder. Its vocabulary is BERT's, as all-MiniLM-L6-v2's."""
+    tensors = dict(_bert("bert.", MS_MARCO))
+    tensors |= dict(_linear("bert.pooler.dense", 384, 384)) | dict(_linear("classifier", 1, 384))
+    files = {"config.json": MS_MARCO, "tokenizer_config.json": {"model_max_length": 512}}
+    return ModelShape("ms-marco-MiniLM-L6-v2", tensors, "all-MiniLM-L6-v2", files)
 
 
 # --- SigLIP 2 base
@@ -296,4 +324,6 @@ def _siglip_mlp(name: str, config: dict) -> Iterator[tuple[str, tuple]]:
     yield from _linear(f"{name}.fc2", config["hidden_size"], config["intermediate_size"])
 
 
-SHAPES = {shape.name: shape for shape in (qwen3_vl_2b(), kure_v1(), siglip2_base())}
+SHAPES = {
+    shape.name: shape for shape in (qwen3_vl_2b(), kure_v1(), siglip2_base(), ms_marco_minilm())
+}

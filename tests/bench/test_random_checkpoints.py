@@ -14,6 +14,7 @@ PARAMETERS = {
     "Qwen3-VL-Embedding-2B": 2_127_532_032,
     "KURE-v1": 566_705_152,
     "siglip2-base-patch16-224": 375_187_970,
+    "ms-marco-MiniLM-L6-v2": 22_713_601,
 }
 TINY = ModelShape(
     "tiny", {"a.weight": (3, 5), "b.norm.weight": (7,)}, "none", {"config.json": {"layers": 1}}

@@ -8,7 +8,9 @@ from tokenizers import Tokenizer
 
 sys.path[:0] = [str(ROOT / "models"), str(ROOT / "tests" / "bench")]
 
-from export.exporter import export_model
+from export.exporter import export_model, open_model
+from export.family import Options
+from export.source import open_source
 from model_shapes import (
     KURE,
     QWEN_TEXT,
@@ -22,10 +24,15 @@ from model_shapes import (
 from random_checkpoints import write_checkpoint
 
 LOW = {"num_hidden_layers": 1, "intermediate_size": 64}
+RERANKER = "Qwen3-VL-Reranker-2B"
 
 
 def write(models: Path, scratch: Path) -> dict[str, str]:
-    """Write the three models; returns the settings that name them."""
+    """Write the models; returns the settings that name them, but for the reranker's.
+
+    Which model is the reranker is said in the examples, hence it has the real one's name.
+    """
+    write_reranker(models, scratch / RERANKER)
     made = {
         "qwen_model": (qwen(tokenizer_of("tiny-qwen3-vl")), "tiny-qwen3-vl"),
         "kure_model": (kure(tokenizer_of("tiny-cls")), "tiny-cls"),
@@ -36,6 +43,15 @@ def write(models: Path, scratch: Path) -> dict[str, str]:
         write_checkpoint(shape, scratch / setting, tokenizer, progress=lambda _: None)
         export_model(f"stand-in-{setting}", scratch / setting, models)
     return {setting: f"stand-in-{setting}" for setting in made}
+
+
+def write_reranker(models: Path, checkpoint: Path) -> None:
+    """Under a catalog's name the catalog would ask for the real one's layers, without a spec."""
+    of = "tiny-qwen3-vl-reranker"
+    tokenizer = FIXTURES / of / "tokenizer.json"
+    write_checkpoint(qwen(tokenizer_of(of)), checkpoint, tokenizer, progress=lambda _: None)
+    model = open_model(open_source(checkpoint), is_reranker=True)
+    export_model(RERANKER, checkpoint, models, spec=model.derive(RERANKER, Options()))
 
 
 def tokenizer_of(fixture: str) -> Tokenizer:

@@ -19,13 +19,13 @@ BLOCKS = re.compile(r"^```sql\n(.*?)^```\n(?:^```text\n(.*?)^```\n)?", re.MULTIL
 
 @pytest.fixture(scope="session")
 def models(url, tmp_path_factory):
-    """Settings that name the stand-ins, and find them behind the developer's models."""
+    """Settings that name the stand-ins, and find them before the developer's models."""
     place = Path(setting("ITEMBANK_TEST_DATA")).parent / "stand-ins"
     settings = stand_ins.write(place, tmp_path_factory.mktemp("checkpoints"))
     with psycopg.connect(url, autocommit=True) as admin:
         admin.execute("LOAD 'itembank_embed'")
         others = admin.execute("SHOW itembank_embed.model_path").fetchone()[0]
-    return {**settings, "model_path": f"{others}:{place}"}
+    return {**settings, "model_path": f"{place}:{others}"}
 
 
 @pytest.fixture
