@@ -31,4 +31,4 @@ fi
 
 step 'the same comparison through SQL'
 unset PYTHONPATH
-ITEMBANK_PARITY=$instance "$ROOT/dev/pytest.sh" -q -rPs --tb=short tests/parity/test_goldens.py
+ITEMBANK_PARITY=$instance "$ROOT/dev/pytest.sh" -q -rPs --tb=short tests/parity/test_goldens.py tests/parity/test_rerank.py

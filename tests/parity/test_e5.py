@@ -1,19 +1,22 @@
 """multilingual-e5-small through SQL against Python `tokenizers` + `onnxruntime`.
 
 The reference shares the graph's token states with us, and nothing else: prompt, tokens,
-truncation, pooling (mask-aware mean) and normalising are its own.
+truncation, pooling (mask-aware mean), normalising and late interaction are its own.
 """
 
+import csv
 import math
 from pathlib import Path
 
 import numpy as np
 import onnxruntime
 import pytest
-from conftest import embed, embed_many, setting
-from tokenizers import Tokenizer
+from conftest import ROOT, embed, embed_many, setting
+from tokenizers import Encoding, Tokenizer
 
 MODEL = "multilingual-e5-small"
+ITEM_BANK = ROOT / "tests/data/item_bank/items.csv"
+QUERIES = ["등비수열의 항을 구하는 문제", "겉넓이", "which items are about probability?"]
 MAX_TOKENS = 512
 
 TEXTS = [
@@ -81,12 +84,33 @@ class Reference:
         options.intra_op_num_threads = 1
         self.session = onnxruntime.InferenceSession(str(directory / "model.onnx"), options)
 
-    def embed(self, text: str) -> np.ndarray:
-        ids = np.array([self.tokenizer.encode(text).ids], dtype=np.int64)
+    def states(self, text: str) -> tuple[Encoding, np.ndarray]:
+        """The text's tokens, and float64 [tokens, hidden]."""
+        encoding = self.tokenizer.encode(text)
+        ids = np.array([encoding.ids], dtype=np.int64)
         feed = {"input_ids": ids, "attention_mask": np.ones_like(ids)}
-        states = self.session.run(["token_embeddings"], feed)[0][0].astype(np.float64)
-        mean = states.mean(axis=0)
+        return encoding, self.session.run(["token_embeddings"], feed)[0][0].astype(np.float64)
+
+    def embed(self, text: str) -> np.ndarray:
+        """float64 [hidden] of length 1."""
+        mean = self.states(text)[1].mean(axis=0)
         return mean / np.linalg.norm(mean)
+
+    def max_sim(self, query: str, candidate: str) -> float:
+        """The mean over the query's tokens of the largest cosine with one of the candidate's."""
+        cosines = self._own("query: ", query) @ self._own("passage: ", candidate).T
+        return float(cosines.max(axis=1).mean())
+
+    def _own(self, prompt: str, text: str) -> np.ndarray:
+        """States of length 1 of the text's own tokens: no special ones, none of the prompt."""
+        encoding, states = self.states(prompt + text)
+        own = [
+            not special and end > len(prompt)
+            for special, (_, end) in zip(
+                encoding.special_tokens_mask, encoding.offsets, strict=True
+            )
+        ]
+        return states[own] / np.linalg.norm(states[own], axis=1, keepdims=True)
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +149,21 @@ def test_token_counts_are_the_tokenizers(sql, reference):
         row = sql.execute("SELECT * FROM count_tokens(%s, %s)", (MODEL, text)).fetchone()
         assert row == (expected, min(expected, MAX_TOKENS), expected > MAX_TOKENS), text[:40]
     reference.tokenizer.enable_truncation(MAX_TOKENS)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_late_interaction_equals_max_sim(sql, reference, query):
+    with ITEM_BANK.open(encoding="utf-8", newline="") as file:
+        items = [row["question_text"] for row in csv.DictReader(file)]
+    korean = [item for item in items if any("가" <= letter <= "힣" for letter in item)]
+    candidates = [*korean[:: len(korean) // 18][:18], " ".join(korean[:40]), "sin"]
+    assert len(candidates) == 20
+    rows = sql.execute(
+        "SELECT index, score FROM rerank(%s, %s::text[], model => %s)", (query, candidates, MODEL)
+    ).fetchall()
+    theirs = [reference.max_sim(query, candidate) for candidate in candidates]
+    worst = max(abs(score - theirs[index - 1]) for index, score in rows)
+    print(f"largest difference of {len(rows)} scores: {worst:.1e}")
+    assert worst <= 1e-4
+    order = [index - 1 for index, _ in rows]
+    assert order == sorted(range(20), key=lambda index: -theirs[index])
