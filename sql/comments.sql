@@ -40,3 +40,73 @@ COMMENT ON FUNCTION rerank_score(text, text, bytea, bytea, text, text) IS
     'how well one candidate matches the query';
 COMMENT ON FUNCTION rerank_batch(text, text, bytea, bytea, text, text) IS
     'rerank_score of all rows of a window in one batch';
+COMMENT ON AGGREGATE recall_at_k(text, bigint, integer, integer) IS
+    'mean over the queries of the relevant documents among the first k, over all that are relevant';
+COMMENT ON AGGREGATE precision_at_k(text, bigint, integer, integer) IS
+    'mean over the queries of the relevant documents among the first k, over k';
+COMMENT ON AGGREGATE hit_rate_at_k(text, bigint, integer, integer) IS
+    'share of the queries with a relevant document among the first k';
+COMMENT ON AGGREGATE judged_at_k(text, bigint, integer, integer) IS
+    'mean over the queries of the judged documents among the first k, over k';
+COMMENT ON AGGREGATE ndcg_at_k(text, bigint, integer, integer) IS
+    'normalised discounted cumulative gain of the first k, gain = grade';
+COMMENT ON AGGREGATE ndcg_at_k(text, bigint, integer, integer, text) IS
+    'the same, with the gain linear or exponential';
+COMMENT ON AGGREGATE mean_reciprocal_rank(text, bigint, integer) IS
+    'mean over the queries of 1 / rank of the first relevant document';
+COMMENT ON AGGREGATE mean_reciprocal_rank(text, bigint, integer, integer) IS
+    'the same, 0 where it is not among the first k';
+COMMENT ON AGGREGATE average_precision(text, bigint, integer) IS
+    'mean over the queries of the precisions at the relevant documents, over all that are relevant (MAP)';
+COMMENT ON AGGREGATE average_precision(text, bigint, integer, integer) IS
+    'the same for the first k';
+COMMENT ON AGGREGATE r_precision(text, bigint, integer) IS
+    'mean over the queries of the relevant documents among the first R, over R, the number of relevant ones';
+COMMENT ON AGGREGATE bpref(text, bigint, integer) IS
+    'binary preference: relevant documents above judged non-relevant ones';
+COMMENT ON FUNCTION evaluate(text, text, text[], text, text, integer, text) IS
+    'metrics of a run: each query''s values, then the means with query_id NULL';
+COMMENT ON FUNCTION compare_runs(text, text, text, text[], integer, bigint, text, text, integer, text) IS
+    'two runs over the same judgements: difference, its interval, whether it is chance';
+COMMENT ON FUNCTION evaluation_interval(float8[], integer, bigint) IS
+    'bootstrap interval of a mean, 95 %';
+COMMENT ON FUNCTION evaluation_rows(text, text) IS
+    'rows of a SELECT given as text, read-only';
+COMMENT ON FUNCTION cohen_kappa(integer[], integer[], text) IS
+    'agreement of two assessors beyond chance';
+COMMENT ON FUNCTION fleiss_kappa(integer[]) IS
+    'agreement of several assessors beyond chance';
+COMMENT ON FUNCTION evaluation_run(text, text, text) IS
+    'rows of a run given as text, with their ranks, read-only';
+COMMENT ON FUNCTION evaluation_judged(text, text) IS
+    'judgements given as text, checked, read-only';
+COMMENT ON FUNCTION fleiss_kappa_of(integer[], integer) IS
+    'fleiss_kappa of subjects one behind the other';
+COMMENT ON FUNCTION recall_curve_svg(text[], integer[], float8[], float8[], float8[], text) IS
+    'what evaluation_svg draws';
+COMMENT ON TABLE evaluation_judgements IS
+    'relevance of items to queries, by assessor';
+COMMENT ON FUNCTION judge(text, text, integer, text, text) IS
+    'records an assessor''s grade for a pair of query and item; gives the former one';
+COMMENT ON FUNCTION pooled_judgements(text) IS
+    'one relevance a pair out of all assessors'' grades: median, mean, max, min or majority';
+COMMENT ON FUNCTION assessor_agreement(text) IS
+    'Cohen''s kappa of each two assessors, and Fleiss'' kappa of all';
+COMMENT ON FUNCTION label_sample(text, text, integer, text, text, integer, bigint) IS
+    'pairs of query and item that are worth a person''s look: sheet, unjudged, missed or disagreement';
+COMMENT ON FUNCTION index_recall(regclass, name, integer, integer, integer[], bigint) IS
+    'recall and latency of an HNSW or IVFFlat index against exact search';
+COMMENT ON FUNCTION index_recall_candidates(regclass, name, integer) IS
+    'approximate indexes on a column, for index_recall';
+COMMENT ON FUNCTION index_recall_uses(regclass, text, text, integer) IS
+    'whether the planner takes an index, for index_recall';
+COMMENT ON FUNCTION evaluation_report(json, text, text, text, text, integer, text) IS
+    'several runs side by side, over all queries and by category: recall, MRR, nDCG, MAP, share judged, with bars';
+COMMENT ON FUNCTION evaluation_svg(json, text, integer, text, integer, bigint) IS
+    'recall at 1 to max_k of several runs with 95 % confidence bands, as an SVG';
+COMMENT ON FUNCTION text_bar(double precision, integer) IS
+    'a value from 0 to 1 as a bar of block characters';
+COMMENT ON FUNCTION evaluation_runs(json) IS
+    'the runs of a JSON object of models and queries, checked, in its order';
+COMMENT ON FUNCTION evaluation_categories(text) IS
+    'the categories of queries as a SELECT gives them, read-only';

@@ -14,6 +14,10 @@ pgrx::extension_sql_file!(
     name = "literals",
     requires = [embed, qwen_embed, siglip_embed_image, combined_embed]
 );
+pgrx::extension_sql_file!("../sql/evaluation.sql", name = "evaluation");
+pgrx::extension_sql_file!("../sql/labelling.sql", name = "labelling", requires = ["evaluation"]);
+pgrx::extension_sql_file!("../sql/index_recall.sql", name = "index_recall");
+pgrx::extension_sql_file!("../sql/report.sql", name = "report", requires = ["evaluation"]);
 pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 
 /// Called once by each backend that loads the library: settings, nothing else.

@@ -1,8 +1,10 @@
 //! The ground: everything that touches Postgres' C side, and the only room with `unsafe` of ours.
 #![allow(unsafe_code, reason = "the boundary to Postgres; each use says why it holds")]
 
+pub mod aggregate;
 pub mod array;
 pub mod error;
+pub mod query;
 pub mod settings;
 pub mod text;
 pub mod varlena;
