@@ -9,7 +9,7 @@ source "$ROOT/dev/throwaway.sh"
 cd "$ROOT"
 export PYTHONUNBUFFERED=1
 
-EVERYDAY=(p1_p2 p7 families rerank)
+EVERYDAY=(p1_p2 p7 p9 families rerank)
 names=("$@")
 ((${#names[@]} > 0)) || names=("${EVERYDAY[@]}")
 for name in "${names[@]}"; do

@@ -6,7 +6,7 @@ cd "$ROOT" # load.sql names its files from here
 
 url=$(dev/server.sh url)
 step "the demonstration (dev/demo.sql, schema demo)"
-PGCLIENTENCODING=UTF8 dev/server.sh psql -X -f dev/demo.sql
+PGCLIENTENCODING=UTF8 dev/server.sh psql -X -v drawing="$DEV_DIR/demo-recall.svg" -f dev/demo.sql
 echo
 echo 'To go on:'
 printf '  %-28s %s\n' "make psql$CHOICE" 'a session of your own; first: SET search_path = demo, public;' \

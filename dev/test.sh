@@ -69,19 +69,20 @@ run_pytest() {
 }
 
 # The demonstration is the product: it has to run, and each of its five searches and of its two with reranking to show
-# its five items, and reranking to be measured.
+# its five items, and reranking to be measured and drawn.
 demo() {
     in_cluster postgres -c 'CREATE DATABASE demo' && in_cluster demo -c 'CREATE EXTENSION itembank_embed CASCADE' &&
-        PGCLIENTENCODING=UTF8 in_cluster demo -f dev/demo.sql
+        PGCLIENTENCODING=UTF8 in_cluster demo -v drawing="$TEST_LOGS/demo-recall.svg" -f dev/demo.sql
 }
 run_demo() {
-    local tables items measured
+    local tables items measured drawn
     runner demo demo
     tables=$(lines demo '^ *rank │.*│ *similarity │')
     items=$(lines demo '^ +[1-5] │ .+│ +0\.[0-9]+ │ ')
-    measured=$(lines demo '^ +50 │ +0\.[0-9]+ │ +0\.[0-9]+ │')
+    measured=$(lines demo '^ (vectors|reranked) +│ +50 │ ')
+    drawn=$(grep -c '</svg>' "$TEST_LOGS/demo-recall.svg" || true)
     note "$tables tables of results, $items items"
-    report demo "$((RC == 0 && tables == 7 && items == 35 && measured == 1))"
+    report demo "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1))"
 }
 
 step "PostgreSQL $PG for the tests"

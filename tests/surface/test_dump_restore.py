@@ -22,6 +22,12 @@ TABLE = f"""
     INSERT INTO bank.items (id, question)
         SELECT n, '문항 ' || n || ': $x^2 = ' || n || '$의 해는?' FROM generate_series(1, 20) n;
     UPDATE bank.items SET stored = generated;
+    CREATE VIEW bank.scored AS
+        SELECT id, rerank_batch('해', question) OVER () AS score FROM bank.items;
+    CREATE VIEW bank.measured AS
+        SELECT ndcg_at_k(id::text, row_number, 1, 5) FROM (SELECT id, row_number() OVER ()
+                                                           FROM bank.items) AS ranked;
+    SELECT judge('q', '문항', 2, assessor => 'kim', note => '좋다');
     CREATE INDEX ON bank.items USING hnsw (generated vector_cosine_ops);
     CREATE INDEX ON bank.items USING hnsw (((embed('{MODEL}', question))::vector(384))
                                             vector_cosine_ops);
@@ -29,6 +35,9 @@ TABLE = f"""
 CONTENT = """
     SELECT id, question, generated::text, by_literal::text, stored::text FROM bank.items ORDER BY id
 """
+
+
+JUDGEMENTS = "SELECT * FROM evaluation_judgements"
 
 
 def program(name: str) -> str:
@@ -63,11 +72,15 @@ def test_a_dump_restores_to_the_same_rows(databases):
         connection.execute("CREATE EXTENSION itembank_embed CASCADE")
         connection.execute(TABLE)
         before = connection.execute(CONTENT).fetchall()
+        judged = connection.execute(JUDGEMENTS).fetchall()
     dump = run(program("pg_dump"), source)
     assert "CREATE EXTENSION IF NOT EXISTS itembank_embed" in dump
     run(program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", target, input=dump)
     with psycopg.connect(target, autocommit=True) as connection:
         assert connection.execute(CONTENT).fetchall() == before
+        assert connection.execute(JUDGEMENTS).fetchall() == judged != []
+        for view in ("scored", "measured"):
+            assert connection.execute(f"SELECT count(*) FROM bank.{view}").fetchone()[0] > 0
         indexes = connection.execute(
             "SELECT count(*) FROM pg_indexes WHERE schemaname = 'bank'"
         ).fetchone()

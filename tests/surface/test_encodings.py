@@ -34,6 +34,9 @@ def test_korean_text_and_messages(url, sql, encoding):
         found = sql.execute(reranked, (KOREAN,)).fetchall()
         assert elsewhere.execute(reranked, (KOREAN,)).fetchall() == found
         assert found[0][:2] == (2, KOREAN)
+        evaluated = """SELECT * FROM evaluate('SELECT ''질문'', ''문항'', 1 -- 주석',
+            'SELECT ''질문'', ''문항'', 1', '{mrr}')"""
+        assert elsewhere.execute(evaluated).fetchall() == [("질문", "mrr", 1.0), (None, "mrr", 1.0)]
         error = fails(elsewhere, "22023", f"SELECT embed('{MODEL}', 'a', task => '검색')")
         assert "검색" in error.diag.message_primary
 
