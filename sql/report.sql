@@ -101,8 +101,10 @@ BEGIN ATOMIC
                avg(value.value ORDER BY value.query_id COLLATE "C")
         FROM value JOIN @extschema@.evaluation_categories(categories) AS labelled USING (query_id)
         GROUP BY labelled.category, value.place, value.metric
+    ), part AS ( -- every model has a row in each, also where it misses all of its queries
+        SELECT DISTINCT mean.category FROM mean UNION SELECT NULL
     ), report AS (
-        SELECT mean.category, asked.place, asked.model, coalesce(max(mean.queries), 0) AS queries,
+        SELECT part.category, asked.place, asked.model, coalesce(max(mean.queries), 0) AS queries,
                max(mean.value) FILTER (WHERE metric = 'recall@1') AS top_1,
                max(mean.value) FILTER (WHERE metric = 'recall@3') AS top_3,
                max(mean.value) FILTER (WHERE metric = 'recall@5') AS top_5,
@@ -113,8 +115,9 @@ BEGIN ATOMIC
                max(mean.value) FILTER (WHERE metric = 'ndcg@10') AS ndcg_10,
                max(mean.value) FILTER (WHERE metric = 'map') AS map,
                max(mean.value) FILTER (WHERE metric = 'judged@10') AS judged_10
-        FROM asked LEFT JOIN mean USING (place)
-        GROUP BY mean.category, asked.place, asked.model
+        FROM asked CROSS JOIN part
+            LEFT JOIN mean ON mean.place = asked.place AND mean.category IS NOT DISTINCT FROM part.category
+        GROUP BY part.category, asked.place, asked.model
     )
     SELECT category, model, queries, top_1, top_3, top_5, top_10, top_20, mrr, ndcg_5, ndcg_10,
            map, judged_10, @extschema@.text_bar(ndcg_10)

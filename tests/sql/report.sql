@@ -16,6 +16,7 @@ FROM evaluation_report(:'runs', 'TABLE judged', 'SELECT query_id, category FROM 
 
 -- The options are those of evaluate, and the overall rows its means.
 SELECT model, queries, top_1, mrr FROM evaluation_report(:'runs', 'TABLE judged', missing => 'skip', min_relevance => 2);
+SELECT category, model, queries, mrr FROM evaluation_report(:'runs', 'TABLE judged', 'TABLE category', missing => 'skip');
 SELECT count(*) AS metrics, bool_and(report.value = evaluate.value) AS same
 FROM evaluate('TABLE first_run', 'TABLE judged', '{recall@3,mrr,ndcg@10,map}', gain => 'exponential') AS evaluate,
      evaluation_report('{"a": "TABLE first_run"}', 'TABLE judged', gain => 'exponential') AS table_row,
