@@ -136,7 +136,7 @@ BEGIN ATOMIC
         SELECT * FROM @extschema@.evaluation_runs(runs)
     ), cutoff AS MATERIALIZED (
         SELECT k, 'recall@' || k AS metric
-        FROM generate_series(least(1, coalesce(max_k, 0)), coalesce(max_k, 0)) AS k
+        FROM generate_series(least(1, coalesce(max_k, 0)), least(coalesce(max_k, 0), 1001)) AS k
     ), value AS MATERIALIZED (
         SELECT asked.place, found.query_id, found.metric, found.value
         FROM asked, LATERAL @extschema@.evaluate(

@@ -56,6 +56,12 @@ SELECT evaluation_report('{"a": "TABLE first_run", "a": "TABLE second_run"}', 'T
 \echo :SQLSTATE
 SELECT evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', 0);
 \echo :SQLSTATE
+SELECT evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', 2147483647);
+\echo :SQLSTATE
+SELECT evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', -2147483648);
+\echo :SQLSTATE
+SELECT length(evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', 1000)) > 0 AS the_most;
+SELECT text_bar(1, 2147483647) = text_bar(1, 1000) AS no_wider;
 SELECT evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', -3);
 \echo :SQLSTATE
 SELECT evaluation_svg('{"a": "TABLE first_run"}', 'TABLE judged', NULL);
