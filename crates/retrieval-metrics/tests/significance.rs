@@ -1,7 +1,7 @@
 //! Comparisons and agreement: against scipy and scikit-learn, and what must hold of any.
 //!
-//! `significance.json` was recorded from them (its `source` gives the versions); a larger one:
-//! `SIGNIFICANCE_CASES=significance.json cargo test -p retrieval-metrics --test significance -- --ignored --nocapture`
+//! `significance.json` was recorded from them (its `source` gives the versions); tests/parity
+//! compares with scipy again, through SQL.
 
 #![expect(clippy::unwrap_used, reason = "a test may fail anywhere")]
 
@@ -9,7 +9,6 @@ use retrieval_metrics::agreement::{Weights, cohen_kappa, fleiss_kappa};
 use retrieval_metrics::compare::{CompareError, Comparison, Resampling, compare};
 use retrieval_metrics::{Evaluation, Metric, QueryValues};
 use serde_json::Value;
-use std::io::Write;
 
 fn evaluation<'a>(ids: &'a [String], columns: &[Vec<f64>]) -> Evaluation<'a> {
     let metrics: [Metric; 3] = ["mrr", "map", "bpref"].map(|name| name.parse().unwrap());
@@ -103,18 +102,6 @@ fn check_agreement(cases: &Value) {
 #[test]
 fn agrees_with_the_recorded_values() {
     check(include_str!("significance.json"));
-}
-
-#[test]
-#[ignore = "needs SIGNIFICANCE_CASES, a file of larger cases"]
-fn agrees_with_a_large_file_of_values() {
-    let json = std::fs::read_to_string(std::env::var("SIGNIFICANCE_CASES").unwrap()).unwrap();
-    let (pairs, exact, p, end) = check(&json);
-    let report = format!(
-        "{pairs} pairs, {exact} of them exact to 1e-12; of the others p deviates by at most {p:.2} \
-         standard errors, an interval's end (n >= 100) by {end:.3} of the mean's\n"
-    );
-    std::io::stdout().write_all(report.as_bytes()).unwrap();
 }
 
 #[test]
