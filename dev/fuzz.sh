@@ -17,6 +17,7 @@ fi
 
 # Seeds are copied each time: what a fuzzer adds to its corpus stays out of the sources.
 mkdir -p "$corpus"
+limits=()
 case $target in
 image) cp tests/fixtures/images/*.* "$corpus" ;;
 manifest)
@@ -33,10 +34,15 @@ manifest)
         done >"$corpus/$name"
     done
     ;;
+protocol)
+    cargo run --quiet --locked --package protocol --example seeds -- "$corpus"
+    # No length that is only claimed may take memory: a message is at most as long as an input.
+    limits=(-malloc_limit_mb=16)
+    ;;
 esac
 
 # Sanitizers are for nightly compilers: this lets the stable one have them.
 step "fuzzing $target for $seconds s"
 export RUSTC_BOOTSTRAP=1
 "$tool/bin/cargo-fuzz" run "$target" "$corpus" --target-dir "$DEV_DIR/fuzz-target" --sanitizer "${SANITIZER:-address}" -- \
-    -max_total_time="$seconds" -max_len="${MAX_LEN:-65536}" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+    -max_total_time="$seconds" -max_len="${MAX_LEN:-65536}" -timeout=20 -rss_limit_mb=2048 -print_final_stats=1 "${limits[@]}"

@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 /// Read at a time; a stop is heard this often.
@@ -59,7 +60,9 @@ impl Checksums {
             fs::create_dir_all(directory)?;
         }
         // Written aside and renamed: a reader sees the old note or the new one, never half of it.
-        let aside = note.with_extension(std::process::id().to_string());
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let number = LAST.fetch_add(1, Ordering::Relaxed);
+        let aside = note.with_extension(format!("{}-{number}", std::process::id()));
         fs::write(&aside, format!("{identity} {sha256}\n"))?;
         fs::rename(&aside, &note)
     }

@@ -3,18 +3,19 @@
 //! Source: Nogueira and Cho 2019 (arXiv:1901.04085); tokens, truncation and activation as
 //! sentence-transformers' CrossEncoder.
 
-use crate::batch::{self, WINDOW};
 use crate::cancel::Cancel;
 use crate::encoder::refuse_images;
-use crate::family::{Family, Model};
+use crate::family::{Family, Spec};
 use crate::lazy::Lazy;
 use crate::loading;
 use crate::place::Place;
 use crate::scores;
 use crate::session::Graph;
 use crate::text::{PairTokens, TextEncoder, pad_right};
-use protocol::{Fault, Input, Rerank, TokenCount};
+use crate::work::{COMMON, Outcomes, Plan, Planned, window};
+use protocol::{Fault, Rerank, TokenCount};
 use std::slice::from_ref;
+use std::sync::Arc;
 
 const IDS: &str = "input_ids";
 const MASK: &str = "attention_mask";
@@ -29,102 +30,76 @@ pub struct CrossEncoder {
 }
 
 impl Family for CrossEncoder {
-    fn device(&self) -> Option<&str> {
-        self.graph.get().map(Graph::device)
+    type Row = PairTokens;
+
+    fn device(&self) -> Option<String> {
+        self.graph.get().map(|graph| graph.device().to_owned())
     }
 
-    fn count_tokens(
-        &mut self,
-        model: &Model,
-        text: &str,
-        cancel: &Cancel,
-    ) -> Result<TokenCount, Fault> {
-        let encoder = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
+    fn load(&self, spec: &Spec, cancel: &Cancel) -> Result<(), Fault> {
+        if self.text.get().is_none() {
+            loading::begin(spec)?;
+        }
+        self.graph(spec, cancel)?;
+        self.text(spec, cancel).map(drop)
+    }
+
+    fn count_tokens(&self, spec: &Spec, text: &str, cancel: &Cancel) -> Result<TokenCount, Fault> {
+        let encoder = self.text(spec, cancel)?;
         Ok(encoder.pair(&encoder.bare("")?, &encoder.bare(text)?)?.count())
     }
 
-    fn rerank(
-        &mut self,
-        model: &Model,
+    fn rerank_rows(
+        &self,
+        spec: &Spec,
         request: &Rerank,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<f32>>, Fault> {
-        model.manifest.pair_instruction(request.instruction.as_deref())?;
-        refuse_images(from_ref(&request.query), |_, _| Place::Query, model.manifest)?;
-        refuse_images(&request.candidates, Place::Candidate, model.manifest)?;
-        let mut found = vec![None; request.candidates.len()];
-        let Some(query) = &request.query.text else { return Ok(found) };
-        for (window, found) in request.candidates.chunks(WINDOW).zip(found.chunks_mut(WINDOW)) {
-            self.score(model, query, window, found, cancel)?;
-        }
-        Ok(found)
+    ) -> Result<Plan<PairTokens>, Fault> {
+        spec.manifest.pair_instruction(request.instruction.as_deref())?;
+        refuse_images(from_ref(&request.query), |_, _| Place::Query, spec.manifest)?;
+        refuse_images(&request.candidates, Place::Candidate, spec.manifest)?;
+        let Some(query) = &request.query.text else {
+            return Ok((Vec::new(), request.candidates.len()));
+        };
+        self.load(spec, cancel)?;
+        let text = self.text(spec, cancel)?;
+        let query = text.bare(query)?;
+        window(&request.candidates, from, |index, candidate| {
+            cancel.check()?;
+            let Some(candidate) = &candidate.text else { return Ok(None) };
+            let row = text.pair(&query, &text.bare(candidate)?)?;
+            Ok(Some((Planned { index, tokens: row.ids.len(), class: COMMON, row }, 0)))
+        })
+    }
+
+    fn run(&self, spec: &Spec, rows: &[&PairTokens], cancel: &Cancel) -> Result<Outcomes, Fault> {
+        let pad = self.text(spec, cancel)?.pad_token_id();
+        let logits = run(&*self.graph(spec, cancel)?, rows, pad, cancel)?;
+        scores::finish(&logits, rows.len(), spec)
     }
 }
 
 impl CrossEncoder {
-    fn score(
-        &mut self,
-        model: &Model,
-        query: &str,
-        candidates: &[Input],
-        found: &mut [Option<f32>],
-        cancel: &Cancel,
-    ) -> Result<(), Fault> {
-        let text = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
-        let pad = text.pad_token_id();
-        let (rows, pairs) = pairs(text, query, candidates, cancel)?;
-        if pairs.is_empty() {
-            return Ok(());
-        }
-        let graph = self.graph.get_or_load(|| graph(model, cancel))?;
-        let batching = model.batching(graph.on_cpu());
-        let scores = batch::run(
-            &pairs,
-            |pair| pair.ids.len(),
-            batching,
-            |members| {
-                let logits = run(graph, members, pad, cancel)?;
-                scores::finish(&logits, members.len(), model)
-            },
-        )?;
-        for (row, score) in rows.into_iter().zip(scores) {
-            found[row] = Some(score);
-        }
-        Ok(())
+    fn text(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<TextEncoder>, Fault> {
+        self.text.get_or_load(|| loading::text_encoder(spec, cancel))
+    }
+
+    fn graph(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<Graph>, Fault> {
+        self.graph.get_or_load(|| graph(spec, cancel))
     }
 }
 
-fn graph(model: &Model, cancel: &Cancel) -> Result<Graph, Fault> {
-    let graph = model.graph(&model.manifest.text.graph, cancel)?;
+fn graph(spec: &Spec, cancel: &Cancel) -> Result<Graph, Fault> {
+    let graph = spec.graph(&spec.manifest.text.graph, cancel)?;
     let expected = graph.expect_names(&[IDS, MASK], &[TYPES]);
-    expected
-        .and_then(|()| graph.expect_outputs(&[OUTPUT]))
-        .map_err(|fault| model.name_in(fault))?;
+    expected.and_then(|()| graph.expect_outputs(&[OUTPUT])).map_err(|fault| spec.name_in(fault))?;
     Ok(graph)
-}
-
-/// The tokens of each pair that has a candidate, and which candidates these are.
-fn pairs(
-    text: &TextEncoder,
-    query: &str,
-    candidates: &[Input],
-    cancel: &Cancel,
-) -> Result<(Vec<usize>, Vec<PairTokens>), Fault> {
-    let query = text.bare(query)?;
-    let (mut rows, mut pairs) = (Vec::new(), Vec::new());
-    for (row, candidate) in candidates.iter().enumerate() {
-        cancel.check()?;
-        if let Some(candidate) = &candidate.text {
-            rows.push(row);
-            pairs.push(text.pair(&query, &text.bare(candidate)?)?);
-        }
-    }
-    Ok((rows, pairs))
 }
 
 /// Raw outputs, B × 1.
 fn run(
-    graph: &mut Graph,
+    graph: &Graph,
     members: &[&PairTokens],
     pad: u32,
     cancel: &Cancel,

@@ -27,7 +27,7 @@ pub struct Directory {
 }
 
 /// Identity of every file of a directory; equal stamps mean that none was touched.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Stamp(Vec<(PathBuf, String)>);
 
 impl Directory {

@@ -3,18 +3,19 @@
 //! Source: Devlin et al. 2019, Conneau et al. 2020; pooling and normalising as sentence-transformers
 //! does (Reimers and Gurevych 2019).
 
-use crate::batch;
 use crate::cancel::Cancel;
-use crate::family::{Family, Model};
-use crate::late_interaction;
+use crate::family::{Family, Spec};
+use crate::late_interaction::{self, Candidate};
 use crate::lazy::Lazy;
 use crate::loading;
 use crate::manifest::{Manifest, Prompt};
 use crate::place::Place;
 use crate::session::{MaxSim, TextGraph};
-use crate::text::{TextEncoder, Tokens, pad_right};
+use crate::text::{TextEncoder, pad_right};
 use crate::vectors;
+use crate::work::{COMMON, Outcomes, Plan, Planned, window};
 use protocol::{Embed, Fault, FaultCode, Input, Rerank, TokenCount};
+use std::sync::Arc;
 
 /// A text encoder.
 #[derive(Default)]
@@ -24,120 +25,118 @@ pub struct Encoder {
     max_sim: Lazy<MaxSim>,
 }
 
+/// A text that is ready to run.
+pub enum Row {
+    /// To be embedded.
+    Text {
+        /// Tokens.
+        ids: Vec<u32>,
+        /// Of the vector that was asked for.
+        dimensions: usize,
+    },
+    /// To be compared with a query, token by token.
+    Candidate(Candidate),
+}
+
 impl Family for Encoder {
-    fn device(&self) -> Option<&str> {
-        self.graph.get().map(TextGraph::device)
+    type Row = Row;
+
+    fn device(&self) -> Option<String> {
+        self.graph.get().map(|graph| graph.device().to_owned())
     }
 
-    fn count_tokens(
-        &mut self,
-        model: &Model,
-        text: &str,
-        cancel: &Cancel,
-    ) -> Result<TokenCount, Fault> {
-        self.text(model, cancel)?.count(model.manifest, text)
+    fn load(&self, spec: &Spec, cancel: &Cancel) -> Result<(), Fault> {
+        if self.text.get().is_none() {
+            // Beside the graph, which takes about as long.
+            loading::begin(spec)?;
+        }
+        self.graph(spec, cancel)?;
+        self.text(spec, cancel).map(drop)
     }
 
-    fn embed(
-        &mut self,
-        model: &Model,
+    fn count_tokens(&self, spec: &Spec, text: &str, cancel: &Cancel) -> Result<TokenCount, Fault> {
+        self.text(spec, cancel)?.count(spec.manifest, text)
+    }
+
+    fn embed_rows(
+        &self,
+        spec: &Spec,
         request: &Embed,
         dimensions: usize,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
-        let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
-        refuse_images(&request.inputs, Place::Input, model.manifest)?;
-        let mut vectors = Vec::with_capacity(request.inputs.len());
-        for window in request.inputs.chunks(batch::WINDOW) {
-            vectors.extend(self.embed_window(model, window, &prompt, dimensions, cancel)?);
-        }
-        Ok(vectors)
+    ) -> Result<Plan<Row>, Fault> {
+        let prompt = spec.manifest.prompt(request.task, request.instruction.as_deref())?;
+        refuse_images(&request.inputs, Place::Input, spec.manifest)?;
+        self.load(spec, cancel)?;
+        let text = self.text(spec, cancel)?;
+        window(&request.inputs, from, |index, input| {
+            cancel.check()?;
+            let Some(input) = &input.text else { return Ok(None) };
+            let ids = tokens(&text, spec.manifest, &prompt, input)?;
+            let tokens = ids.len();
+            let row = Row::Text { ids, dimensions };
+            Ok(Some((Planned { index, tokens, class: COMMON, row }, 0)))
+        })
     }
 
-    fn rerank(
-        &mut self,
-        model: &Model,
+    fn rerank_rows(
+        &self,
+        spec: &Spec,
         request: &Rerank,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<f32>>, Fault> {
-        late_interaction::rerank(self, model, request, cancel)
+    ) -> Result<Plan<Row>, Fault> {
+        late_interaction::plan(self, spec, request, from, cancel)
+    }
+
+    fn run(&self, spec: &Spec, rows: &[&Row], cancel: &Cancel) -> Result<Outcomes, Fault> {
+        let (mut texts, mut sizes, mut candidates) = (Vec::new(), Vec::new(), Vec::new());
+        for row in rows {
+            match row {
+                Row::Text { ids, dimensions } => {
+                    texts.push(ids.as_slice());
+                    sizes.push(*dimensions);
+                }
+                Row::Candidate(candidate) => candidates.push(candidate),
+            }
+        }
+        // Rows of one class are all of one kind.
+        if !candidates.is_empty() {
+            return late_interaction::run(self, spec, &candidates, cancel);
+        }
+        let pad = self.text(spec, cancel)?.pad_token_id();
+        let longest = texts.iter().map(|ids| ids.len()).max().unwrap_or(0);
+        let (ids, mask) = pad_right(&texts, longest, pad);
+        vectors::finish(self.graph(spec, cancel)?.run(ids, mask, cancel)?, &sizes, spec)
     }
 }
 
 impl Encoder {
     /// The tokenizer.
-    pub fn text(&mut self, model: &Model, cancel: &Cancel) -> Result<&TextEncoder, Fault> {
-        Ok(self.text.get_or_load(|| loading::text_encoder(model, cancel))?)
+    pub fn text(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<TextEncoder>, Fault> {
+        self.text.get_or_load(|| loading::text_encoder(spec, cancel))
     }
 
-    /// The graph, and the one that compares its token states.
-    pub fn graphs(
-        &mut self,
-        model: &Model,
-        cancel: &Cancel,
-    ) -> Result<(&mut TextGraph, &mut MaxSim), Fault> {
-        let graph = self.graph.get_or_load(|| model.text_graph(cancel))?;
-        Ok((graph, self.max_sim.get_or_load(|| model.max_sim(cancel))?))
+    /// The graph.
+    pub fn graph(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<TextGraph>, Fault> {
+        self.graph.get_or_load(|| spec.text_graph(cancel))
     }
 
-    fn embed_window(
-        &mut self,
-        model: &Model,
-        inputs: &[Input],
-        prompt: &Prompt,
-        dimensions: usize,
-        cancel: &Cancel,
-    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
-        let text = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
-        let pad = text.pad_token_id();
-        let (rows, tokens) = tokenize(text, model.manifest, inputs, prompt, cancel)?;
-        let mut vectors = vec![None; inputs.len()];
-        if tokens.is_empty() {
-            return Ok(vectors);
-        }
-        let graph = self.graph.get_or_load(|| model.text_graph(cancel))?;
-        let batching = model.batching(graph.on_cpu());
-        let found = batch::run(
-            &tokens,
-            |tokens| tokens.ids.len(),
-            batching,
-            |members| {
-                let ids: Vec<&[u32]> = members.iter().map(|tokens| tokens.ids.as_slice()).collect();
-                let longest = ids.iter().map(|ids| ids.len()).max().unwrap_or(0);
-                let (ids, mask) = pad_right(&ids, longest, pad);
-                let pooled = graph.run(ids, mask, cancel)?;
-                vectors::finish(pooled, members.len(), model, dimensions)
-            },
-        )?;
-        for (row, vector) in rows.into_iter().zip(found) {
-            vectors[row] = Some(vector);
-        }
-        Ok(vectors)
+    /// The graph that compares the token states of the other.
+    pub fn max_sim(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<MaxSim>, Fault> {
+        self.max_sim.get_or_load(|| spec.max_sim(cancel))
     }
 }
 
-/// The tokens of the rows that have a text, and which rows these are.
-fn tokenize(
+fn tokens(
     text: &TextEncoder,
     manifest: &Manifest,
-    inputs: &[Input],
     prompt: &Prompt,
-    cancel: &Cancel,
-) -> Result<(Vec<usize>, Vec<Tokens>), Fault> {
-    let mut rows = Vec::new();
-    let mut tokens = Vec::new();
-    for (row, input) in inputs.iter().enumerate() {
-        cancel.check()?;
-        if let Some(input) = &input.text {
-            rows.push(row);
-            let encoded = text.encode(&prompt.around(input))?;
-            if encoded.ids.is_empty() {
-                return Err(no_tokens(&manifest.name));
-            }
-            tokens.push(encoded);
-        }
-    }
-    Ok((rows, tokens))
+    input: &str,
+) -> Result<Vec<u32>, Fault> {
+    let ids = text.encode(&prompt.around(input))?.ids;
+    if ids.is_empty() { Err(no_tokens(&manifest.name)) } else { Ok(ids) }
 }
 
 /// Refuses images for a model of texts.

@@ -5,118 +5,123 @@
 //! vectors: no weights but the encoder's are needed. Special tokens and prompts count on neither
 //! side.
 
-use crate::batch::{self, WINDOW};
 use crate::cancel::Cancel;
-use crate::encoder::{Encoder, refuse_images};
-use crate::family::{Model, not_a_reranker};
+use crate::encoder::{Encoder, Row, refuse_images};
+use crate::family::{Family, Spec, not_a_reranker};
+use crate::lazy::Lazy;
 use crate::manifest::Prompt;
 use crate::place::Place;
 use crate::scores;
-use crate::text::pad_right;
+use crate::text::{TextEncoder, pad_right};
+use crate::work::{Outcomes, Plan, Planned, class_of_its_own, window};
 use ndarray::{Array2, Axis};
 use protocol::{Fault, FaultCode, Rerank, Task};
 use std::slice::from_ref;
+use std::sync::Arc;
 
 /// A candidate's tokens, and which of them are compared.
-struct Candidate {
-    index: usize,
+pub struct Candidate {
     ids: Vec<u32>,
     own: Vec<bool>,
+    /// Shared by the candidates of a window, which have a class of their own for it.
+    query: Arc<Query>,
 }
 
-/// One score in [-1, 1] a candidate; `None` for a null one, and for one without a token of its own.
-pub fn rerank(
-    encoder: &mut Encoder,
-    model: &Model,
+/// What candidates are compared with.
+struct Query {
+    ids: Vec<u32>,
+    /// Places of the tokens that are compared; one at least.
+    own: Vec<usize>,
+    /// Their states, Q × H, each of length 1: of the first run that needs them.
+    states: Lazy<Array2<f32>>,
+}
+
+/// Prepares a window of candidates; one without a token of its own gets no row.
+pub fn plan(
+    encoder: &Encoder,
+    spec: &Spec,
     request: &Rerank,
+    from: usize,
     cancel: &Cancel,
-) -> Result<Vec<Option<f32>>, Fault> {
-    refuse_images(from_ref(&request.query), |_, _| Place::Query, model.manifest)?;
-    refuse_images(&request.candidates, Place::Candidate, model.manifest)?;
+) -> Result<Plan<Row>, Fault> {
+    refuse_images(from_ref(&request.query), |_, _| Place::Query, spec.manifest)?;
+    refuse_images(&request.candidates, Place::Candidate, spec.manifest)?;
     // What an instruction is for is said to the query, as models are trained.
     let instruction = request.instruction.as_deref();
-    let query_prompt = model.manifest.prompt(Task::Query, instruction)?;
-    let prompt = model.manifest.prompt(Task::Document, None)?;
-    let mut found = vec![None; request.candidates.len()];
-    let Some(query) = &request.query.text else { return Ok(found) };
-    let query = query_tokens(encoder, model, &query_prompt, query, cancel)?;
-    for (number, window) in request.candidates.chunks(WINDOW).enumerate() {
-        let text = encoder.text(model, cancel)?;
-        let mut candidates = Vec::new();
-        for (row, input) in window.iter().enumerate() {
-            cancel.check()?;
-            let Some(input) = &input.text else { continue };
-            let (tokens, own) = text.encode_own(&prompt, input)?;
-            if own.contains(&true) {
-                let index = number * WINDOW + row;
-                candidates.push(Candidate { index, ids: tokens.ids, own });
-            }
-        }
-        score(encoder, model, &query, &candidates, &mut found, cancel)?;
+    let query_prompt = spec.manifest.prompt(Task::Query, instruction)?;
+    let prompt = spec.manifest.prompt(Task::Document, None)?;
+    let Some(query) = &request.query.text else {
+        return Ok((Vec::new(), request.candidates.len()));
+    };
+    encoder.load(spec, cancel)?;
+    let text = encoder.text(spec, cancel)?;
+    let query = Arc::new(query_tokens(&text, spec, &query_prompt, query)?);
+    if !encoder.graph(spec, cancel)?.gives_token_states() {
+        return Err(not_a_reranker(spec).detail("Its graph gives one vector a text, none a token."));
     }
-    Ok(found)
+    let class = class_of_its_own();
+    window(&request.candidates, from, |index, input| {
+        cancel.check()?;
+        let Some(input) = &input.text else { return Ok(None) };
+        let (tokens, own) = text.encode_own(&prompt, input)?;
+        if !own.contains(&true) {
+            return Ok(None);
+        }
+        let candidate = Candidate { ids: tokens.ids, own, query: Arc::clone(&query) };
+        let tokens = candidate.ids.len();
+        Ok(Some((Planned { index, tokens, class, row: Row::Candidate(candidate) }, 0)))
+    })
+}
+
+fn query_tokens(
+    text: &TextEncoder,
+    spec: &Spec,
+    prompt: &Prompt,
+    query: &str,
+) -> Result<Query, Fault> {
+    let (tokens, own) = text.encode_own(prompt, query)?;
+    let own: Vec<usize> = (0..own.len()).filter(|token| own[*token]).collect();
+    if own.is_empty() {
+        return Err(no_tokens(&spec.manifest.name));
+    }
+    Ok(Query { ids: tokens.ids, own, states: Lazy::default() })
+}
+
+/// One score in [-1, 1] a candidate of one query.
+pub fn run(
+    encoder: &Encoder,
+    spec: &Spec,
+    candidates: &[&Candidate],
+    cancel: &Cancel,
+) -> Result<Outcomes, Fault> {
+    let Some(Candidate { query, .. }) = candidates.first() else { return Ok(Vec::new()) };
+    let states = query.states.get_or_load(|| query_states(encoder, spec, query, cancel))?;
+    let pad = encoder.text(spec, cancel)?.pad_token_id();
+    let (ids, mask, scored) = padded(candidates, pad);
+    let found = encoder.graph(spec, cancel)?.token_states(ids, mask, cancel)?;
+    let max_sim = encoder.max_sim(spec, cancel)?;
+    let scores = max_sim.scores(states.as_ref().clone(), found, scored, cancel)?;
+    scores::of_rows(&scores, candidates.len(), spec)
 }
 
 /// The states of the query's own tokens, Q × H, each of length 1.
-fn query_tokens(
-    encoder: &mut Encoder,
-    model: &Model,
-    prompt: &Prompt,
-    query: &str,
+fn query_states(
+    encoder: &Encoder,
+    spec: &Spec,
+    query: &Query,
     cancel: &Cancel,
 ) -> Result<Array2<f32>, Fault> {
-    let text = encoder.text(model, cancel)?;
-    let (tokens, own) = text.encode_own(prompt, query)?;
-    let (ids, mask) = pad_right(&[&tokens.ids], tokens.ids.len(), text.pad_token_id());
-    let own: Vec<usize> = (0..own.len()).filter(|token| own[*token]).collect();
-    if own.is_empty() {
-        return Err(no_tokens(&model.manifest.name));
-    }
-    let (graph, _) = encoder.graphs(model, cancel)?;
-    if !graph.gives_token_states() {
-        return Err(
-            not_a_reranker(model).detail("Its graph gives one vector a text, none a token.")
-        );
-    }
-    let states = graph.token_states(ids, mask, cancel)?.of_one_text(tokens.ids.len());
-    let states = states.map_err(|fault| model.name_in(fault))?;
-    let mut query = states.select(Axis(0), &own);
+    let pad = encoder.text(spec, cancel)?.pad_token_id();
+    let (ids, mask) = pad_right(&[&query.ids], query.ids.len(), pad);
+    let graph = encoder.graph(spec, cancel)?;
+    let states = graph.token_states(ids, mask, cancel)?.of_one_text(query.ids.len());
+    let states = states.map_err(|fault| spec.name_in(fault))?;
+    let mut query = states.select(Axis(0), &query.own);
     for mut token in query.rows_mut() {
         let length = token.iter().map(|x| f64::from(*x).powi(2)).sum::<f64>().sqrt();
         token.mapv_inplace(|x| (f64::from(x) / length) as f32);
     }
     Ok(query)
-}
-
-fn score(
-    encoder: &mut Encoder,
-    model: &Model,
-    query: &Array2<f32>,
-    candidates: &[Candidate],
-    found: &mut [Option<f32>],
-    cancel: &Cancel,
-) -> Result<(), Fault> {
-    if candidates.is_empty() {
-        return Ok(());
-    }
-    let pad = encoder.text(model, cancel)?.pad_token_id();
-    let (graph, max_sim) = encoder.graphs(model, cancel)?;
-    let batching = model.batching(graph.on_cpu());
-    let scores = batch::run(
-        candidates,
-        |row| row.ids.len(),
-        batching,
-        |members| {
-            let (ids, mask, scored) = padded(members, pad);
-            let states = graph.token_states(ids, mask, cancel)?;
-            let scores = max_sim.scores(query.clone(), states, scored, cancel)?;
-            scores::of_rows(&scores, members.len(), model)
-        },
-    )?;
-    for (candidate, score) in candidates.iter().zip(scores) {
-        found[candidate.index] = Some(score);
-    }
-    Ok(())
 }
 
 /// Ids, mask, and which tokens are compared, all B × S.

@@ -1,8 +1,7 @@
 //! What one request may ask for, checked before anything is computed.
 
-use crate::options::Options;
 use crate::place::Place;
-use protocol::{Embed, Fault, FaultCode, Input, Rerank};
+use protocol::{Embed, Fault, FaultCode, Input, Options, Rerank};
 use std::fmt::Display;
 
 /// PostgreSQL cannot build a larger value (MaxAllocSize), so a larger reply would be lost.
@@ -67,8 +66,7 @@ pub fn check_text(what: impl Display, text: &str, options: &Options) -> Result<(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Checksums, Device, ImageLimits};
-    use protocol::Task;
+    use protocol::{Device, ImageLimits, Task};
 
     fn options() -> Options {
         Options {
@@ -79,7 +77,8 @@ mod tests {
             max_input_bytes: 10,
             image_limits: ImageLimits { max_bytes: 1, max_pixels: 1 },
             max_batch_tokens: None,
-            checksums: Checksums::default(),
+            checksums: None,
+            gpu_memory_limit: None,
         }
     }
 

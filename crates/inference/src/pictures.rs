@@ -2,10 +2,9 @@
 
 use crate::image::{self, Rgb};
 use crate::manifest::ImageFiles;
-use crate::options::Options;
 use crate::place::Place;
 use ndarray::Array3;
-use protocol::{Fault, FaultCode};
+use protocol::{Fault, FaultCode, Options};
 
 /// Width and height of a picture, from its header alone.
 pub fn size(bytes: &[u8], files: &ImageFiles, options: &Options) -> Result<(usize, usize), Fault> {

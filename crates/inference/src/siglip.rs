@@ -3,19 +3,20 @@
 //! Texts are padded to the model's length and take no mask; pictures are squashed to one size.
 //! Source: Zhai et al. 2023 (arXiv:2303.15343), Tschannen et al. 2025 (arXiv:2502.14786).
 
-use crate::batch::{self, WINDOW};
 use crate::cancel::Cancel;
-use crate::family::{Family, Model};
+use crate::family::{Family, Spec};
 use crate::lazy::Lazy;
 use crate::loading;
-use crate::manifest::{ImageFiles, Sizing};
+use crate::manifest::{ImageFiles, Prompt, Sizing};
 use crate::pictures;
 use crate::place::Place;
 use crate::session::{Element, Graph};
 use crate::text::{TextEncoder, pad_right};
 use crate::vectors;
-use ndarray::{Array4, s};
+use crate::work::{Outcomes, Plan, Planned, window};
+use ndarray::{Array3, Array4, s};
 use protocol::{Embed, Fault, FaultCode, Input, TokenCount};
+use std::sync::Arc;
 
 /// A picture counts as one token for so many pixels: the patch of SigLIP's base size.
 const PIXELS_A_TOKEN: usize = 16 * 16;
@@ -25,6 +26,10 @@ const PIXELS: &str = "pixels";
 const TEXT_OUTPUT: &str = "sentence_embedding";
 const IMAGE_OUTPUT: &str = "image_embedding";
 
+/// Each tower runs rows of its own.
+const TEXTS: u64 = 1;
+const IMAGES: u64 = 2;
+
 /// A SigLIP model; each tower is loaded when it is first needed.
 #[derive(Default)]
 pub struct Siglip {
@@ -33,145 +38,173 @@ pub struct Siglip {
     image_graph: Lazy<Graph>,
 }
 
+/// A text or a picture that is ready to run, and the dimensions of the vector that was asked for.
+pub struct Row {
+    side: Side,
+    dimensions: usize,
+}
+
+enum Side {
+    Text(Vec<u32>),
+    /// Height × width × 3.
+    Image(Array3<u8>),
+}
+
 impl Family for Siglip {
-    fn device(&self) -> Option<&str> {
-        self.image_graph.get().or(self.text_graph.get()).map(Graph::device)
+    type Row = Row;
+
+    fn device(&self) -> Option<String> {
+        let graph = self.image_graph.get().or_else(|| self.text_graph.get());
+        graph.map(|graph| graph.device().to_owned())
     }
 
-    fn count_tokens(
-        &mut self,
-        model: &Model,
-        text: &str,
-        cancel: &Cancel,
-    ) -> Result<TokenCount, Fault> {
-        self.text.get_or_load(|| loading::text_encoder(model, cancel))?.count(model.manifest, text)
+    fn load(&self, spec: &Spec, cancel: &Cancel) -> Result<(), Fault> {
+        if self.text.get().is_none() {
+            loading::begin(spec)?;
+        }
+        self.text_graph(spec, cancel)?;
+        self.image_graph(spec, cancel)?;
+        self.text(spec, cancel).map(drop)
     }
 
-    fn embed(
-        &mut self,
-        model: &Model,
+    fn count_tokens(&self, spec: &Spec, text: &str, cancel: &Cancel) -> Result<TokenCount, Fault> {
+        self.text(spec, cancel)?.count(spec.manifest, text)
+    }
+
+    fn embed_rows(
+        &self,
+        spec: &Spec,
         request: &Embed,
         dimensions: usize,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
-        check_rows(model, &request.inputs)?;
-        let mut vectors = vec![None; request.inputs.len()];
-        self.embed_texts(model, request, dimensions, &mut vectors, cancel)?;
-        self.embed_images(model, request, dimensions, &mut vectors, cancel)?;
-        Ok(vectors)
+    ) -> Result<Plan<Row>, Fault> {
+        check_rows(spec, &request.inputs)?;
+        let prompt = spec.manifest.prompt(request.task, request.instruction.as_deref())?;
+        let total = request.inputs.len();
+        window(&request.inputs, from, |index, input| {
+            cancel.check()?;
+            if let Some(text) = &input.text {
+                return self.plan_text(spec, &prompt, text, cancel).map(|side| {
+                    let (tokens, class) = (spec.manifest.max_tokens, TEXTS);
+                    Some((Planned { index, tokens, class, row: Row { side, dimensions } }, 0))
+                });
+            }
+            let (Some(bytes), Some((files, size))) = (input.images.first(), fixed(spec)) else {
+                return Ok(None);
+            };
+            self.image_graph(spec, cancel)?;
+            let picture = pictures::pixels(bytes, files, size, spec.options)
+                .map_err(|fault| pictures::of_row(fault, Place::Input(index, total)))?;
+            let bytes = picture.len();
+            let tokens = (size.0 * size.1).div_ceil(PIXELS_A_TOKEN);
+            let row = Row { side: Side::Image(picture), dimensions };
+            Ok(Some((Planned { index, tokens, class: IMAGES, row }, bytes)))
+        })
+    }
+
+    fn run(&self, spec: &Spec, rows: &[&Row], cancel: &Cancel) -> Result<Outcomes, Fault> {
+        let (mut texts, mut images) = (Vec::new(), Vec::new());
+        for row in rows {
+            match &row.side {
+                Side::Text(ids) => texts.push(ids.as_slice()),
+                Side::Image(pixels) => images.push(pixels),
+            }
+        }
+        // Rows of one class are all of one kind.
+        let found = match images.is_empty() {
+            true => self.run_texts(spec, &texts, cancel)?,
+            false => self.run_images(spec, &images, cancel)?,
+        };
+        let dimensions: Vec<usize> = rows.iter().map(|row| row.dimensions).collect();
+        vectors::finish(found, &dimensions, spec)
     }
 }
 
 impl Siglip {
-    fn embed_texts(
-        &mut self,
-        model: &Model,
-        request: &Embed,
-        dimensions: usize,
-        vectors: &mut [Option<Vec<f32>>],
+    fn plan_text(
+        &self,
+        spec: &Spec,
+        prompt: &Prompt,
+        text: &str,
         cancel: &Cancel,
-    ) -> Result<(), Fault> {
-        let prompt = model.manifest.prompt(request.task, request.instruction.as_deref())?;
-        let texts = request.inputs.iter().enumerate();
-        let texts: Vec<(usize, &str)> =
-            texts.filter_map(|(row, input)| Some((row, input.text.as_deref()?))).collect();
-        let length = model.manifest.max_tokens;
-        for window in texts.chunks(WINDOW) {
-            let text = self.text.get_or_load(|| loading::text_encoder(model, cancel))?;
-            let pad = text.pad_token_id();
-            let mut tokens = Vec::with_capacity(window.len());
-            for (_, text_of_row) in window {
-                cancel.check()?;
-                tokens.push(text.encode(&prompt.around(text_of_row))?);
-            }
-            let graph = self.text_graph.get_or_load(|| text_graph(model, cancel))?;
-            let batching = model.batching(graph.on_cpu());
-            let found = batch::run(
-                &tokens,
-                |_| length,
-                batching,
-                |members| {
-                    let ids: Vec<&[u32]> =
-                        members.iter().map(|tokens| tokens.ids.as_slice()).collect();
-                    let (ids, _) = pad_right(&ids, length, pad);
-                    let [found] = graph.run(vec![(IDS, ids.into())], [TEXT_OUTPUT], cancel)?;
-                    vectors::finish(found, members.len(), model, dimensions)
-                },
-            )?;
-            for ((row, _), vector) in window.iter().zip(found) {
-                vectors[*row] = Some(vector);
-            }
-        }
-        Ok(())
+    ) -> Result<Side, Fault> {
+        self.text_graph(spec, cancel)?;
+        let encoder = self.text(spec, cancel)?;
+        Ok(Side::Text(encoder.encode(&prompt.around(text))?.ids))
     }
 
-    fn embed_images(
-        &mut self,
-        model: &Model,
-        request: &Embed,
-        dimensions: usize,
-        vectors: &mut [Option<Vec<f32>>],
+    fn run_texts(
+        &self,
+        spec: &Spec,
+        texts: &[&[u32]],
         cancel: &Cancel,
-    ) -> Result<(), Fault> {
-        let rows = request.inputs.len();
-        let images = request.inputs.iter().enumerate();
-        let images: Vec<(usize, &[u8])> = images
-            .filter_map(|(row, input)| Some((row, input.images.first()?.as_slice())))
-            .collect();
-        let Some((files, (width, height))) = fixed(model).filter(|_| !images.is_empty()) else {
-            return Ok(());
-        };
-        let size = (width, height);
-        let graph = self.image_graph.get_or_load(|| image_graph(model, files, size, cancel))?;
-        let tokens = (width * height).div_ceil(PIXELS_A_TOKEN);
-        let batching = model.batching(graph.on_cpu());
-        let found = batch::run(
-            &images,
-            |_| tokens,
-            batching,
-            |members| {
-                let mut pixels = Array4::zeros((members.len(), height, width, 3));
-                for (slot, (row, bytes)) in members.iter().enumerate() {
-                    cancel.check()?;
-                    let picture = pictures::pixels(bytes, files, size, model.options)
-                        .map_err(|fault| pictures::of_row(fault, Place::Input(*row, rows)))?;
-                    pixels.slice_mut(s![slot, .., .., ..]).assign(&picture);
-                }
-                let [found] = graph.run(vec![(PIXELS, pixels.into())], [IMAGE_OUTPUT], cancel)?;
-                vectors::finish(found, members.len(), model, dimensions)
-            },
-        )?;
-        for ((row, _), vector) in images.iter().zip(found) {
-            vectors[*row] = Some(vector);
+    ) -> Result<ndarray::ArrayD<f32>, Fault> {
+        let pad = self.text(spec, cancel)?.pad_token_id();
+        let (ids, _) = pad_right(texts, spec.manifest.max_tokens, pad);
+        let graph = self.text_graph(spec, cancel)?;
+        let [found] = graph.run(vec![(IDS, ids.into())], [TEXT_OUTPUT], cancel)?;
+        Ok(found)
+    }
+
+    fn run_images(
+        &self,
+        spec: &Spec,
+        images: &[&Array3<u8>],
+        cancel: &Cancel,
+    ) -> Result<ndarray::ArrayD<f32>, Fault> {
+        let (height, width, _) = images.first().map_or((0, 0, 3), |image| image.dim());
+        let mut pixels = Array4::zeros((images.len(), height, width, 3));
+        for (slot, image) in images.iter().enumerate() {
+            pixels.slice_mut(s![slot, .., .., ..]).assign(image);
         }
-        Ok(())
+        let graph = self.image_graph(spec, cancel)?;
+        let [found] = graph.run(vec![(PIXELS, pixels.into())], [IMAGE_OUTPUT], cancel)?;
+        Ok(found)
+    }
+
+    fn text(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<TextEncoder>, Fault> {
+        self.text.get_or_load(|| loading::text_encoder(spec, cancel))
+    }
+
+    fn text_graph(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<Graph>, Fault> {
+        self.text_graph.get_or_load(|| text_graph(spec, cancel))
+    }
+
+    fn image_graph(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<Graph>, Fault> {
+        self.image_graph.get_or_load(|| {
+            let (files, size) = fixed(spec).ok_or_else(|| {
+                spec.directory.broken("its manifest has no image size").detail("SigLIP has one.")
+            })?;
+            image_graph(spec, files, size, cancel)
+        })
     }
 }
 
-fn text_graph(model: &Model, cancel: &Cancel) -> Result<Graph, Fault> {
-    let graph = model.graph(&model.manifest.text.graph, cancel)?;
-    let shape = [None, Some(model.manifest.max_tokens)];
+fn text_graph(spec: &Spec, cancel: &Cancel) -> Result<Graph, Fault> {
+    let graph = spec.graph(&spec.manifest.text.graph, cancel)?;
+    let shape = [None, Some(spec.manifest.max_tokens)];
     let inputs = [(IDS, Element::I64, shape.as_slice())];
-    graph.expect(&inputs, &[TEXT_OUTPUT]).map_err(|fault| model.name_in(fault))?;
+    graph.expect(&inputs, &[TEXT_OUTPUT]).map_err(|fault| spec.name_in(fault))?;
     Ok(graph)
 }
 
 fn image_graph(
-    model: &Model,
+    spec: &Spec,
     files: &ImageFiles,
     (width, height): (usize, usize),
     cancel: &Cancel,
 ) -> Result<Graph, Fault> {
-    let graph = model.graph(&files.graph, cancel)?;
+    let graph = spec.graph(&files.graph, cancel)?;
     let shape = [None, Some(height), Some(width), Some(3)];
     let inputs = [(PIXELS, Element::U8, shape.as_slice())];
-    graph.expect(&inputs, &[IMAGE_OUTPUT]).map_err(|fault| model.name_in(fault))?;
+    graph.expect(&inputs, &[IMAGE_OUTPUT]).map_err(|fault| spec.name_in(fault))?;
     Ok(graph)
 }
 
 /// The size that every picture is brought to; a checked manifest has one.
-fn fixed<'a>(model: &Model<'a>) -> Option<(&'a ImageFiles, (usize, usize))> {
-    let files = model.manifest.image.as_ref()?;
+fn fixed<'a>(spec: &Spec<'a>) -> Option<(&'a ImageFiles, (usize, usize))> {
+    let files = spec.manifest.image.as_ref()?;
     match files.sizing {
         Sizing::Fixed { width, height } => Some((files, (width, height))),
         Sizing::Smart { .. } => None,
@@ -179,8 +212,8 @@ fn fixed<'a>(model: &Model<'a>) -> Option<(&'a ImageFiles, (usize, usize))> {
 }
 
 /// A row is a text or a picture: the towers give two vectors, and one was asked for.
-fn check_rows(model: &Model, inputs: &[Input]) -> Result<(), Fault> {
-    let name = &model.manifest.name;
+fn check_rows(spec: &Spec, inputs: &[Input]) -> Result<(), Fault> {
+    let name = &spec.manifest.name;
     for (row, input) in inputs.iter().enumerate() {
         let message = match (input.text.is_some(), input.images.len()) {
             (_, 2..) => format!("model {name:?} takes one image a row"),

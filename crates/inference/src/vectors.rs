@@ -1,39 +1,36 @@
 //! What a run gives, made into what is stored: checked, cut, of length 1.
 
-use crate::family::Model;
+use crate::family::Spec;
+use crate::work::{Outcomes, Output};
 use ndarray::ArrayD;
 use protocol::{Fault, FaultCode};
 
-/// Checks a run's rows, cuts them to `dimensions` and scales them to length 1 where the manifest says so.
-pub fn finish(
-    rows: ArrayD<f32>,
-    expected: usize,
-    model: &Model,
-    dimensions: usize,
-) -> Result<Vec<Vec<f32>>, Fault> {
-    let manifest = model.manifest;
+/// Checks a run's rows, cuts each to its number of `dimensions`, one a row, and scales them to length 1
+/// where the manifest says so. A row without a direction fails alone.
+pub fn finish(rows: ArrayD<f32>, dimensions: &[usize], spec: &Spec) -> Result<Outcomes, Fault> {
+    let manifest = spec.manifest;
     let whole = manifest.vector_dimensions()?;
-    if rows.shape() != [expected, whole] {
+    if rows.shape() != [dimensions.len(), whole] {
         let got: Vec<String> = rows.shape().iter().map(usize::to_string).collect();
-        return Err(model
+        return Err(spec
             .directory
             .broken("its vectors do not have the manifest's dimensions")
             .detail(format!(
-                "{} came for {expected} inputs; the manifest says {whole} dimensions.",
-                got.join(" × ")
+                "{} came for {} inputs; the manifest says {whole} dimensions.",
+                got.join(" × "),
+                dimensions.len()
             )));
     }
-    let cut = dimensions < whole;
-    let finished = rows.rows().into_iter().map(|row| {
-        let mut vector: Vec<f32> = row.iter().take(dimensions).copied().collect();
+    let finished = rows.rows().into_iter().zip(dimensions).map(|(row, dimensions)| {
+        let mut vector: Vec<f32> = row.iter().take(*dimensions).copied().collect();
         // A shortened vector is always scaled again: its length says nothing any more.
-        let usable = match manifest.normalize || cut {
+        let usable = match manifest.normalize || *dimensions < whole {
             true => normalize(&mut vector),
             false => vector.iter().all(|x| x.is_finite()) && vector.iter().any(|x| *x != 0.0),
         };
-        if usable { Ok(vector) } else { Err(no_direction(&manifest.name)) }
+        if usable { Ok(Output::Vector(vector)) } else { Err(no_direction(&manifest.name)) }
     });
-    finished.collect()
+    Ok(finished.collect())
 }
 
 /// Scales to Euclidean length 1; `false` where there is no direction: zero, infinite or NaN.

@@ -31,6 +31,24 @@ pub enum FaultCode {
     Internal,
 }
 
+impl FaultCode {
+    /// The SQLSTATE that PostgreSQL reports it by.
+    pub fn sqlstate(self) -> &'static str {
+        match self {
+            FaultCode::UndefinedObject => "42704",
+            FaultCode::InvalidParameter => "22023",
+            FaultCode::InvalidBinary => "22P03",
+            FaultCode::LimitExceeded => "54000",
+            FaultCode::ConfigFile => "F0000",
+            FaultCode::NotInPrerequisiteState => "55000",
+            FaultCode::InsufficientResources => "53000",
+            FaultCode::ConnectionFailure => "08006",
+            FaultCode::Canceled => "57014",
+            FaultCode::Internal => "XX000",
+        }
+    }
+}
+
 /// A failed request: class, message, detail and hint, as PostgreSQL reports errors.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, Serialize, Deserialize)]
 #[error("{message}")]

@@ -1,5 +1,6 @@
 //! Replies: what a session gets back.
 
+use crate::EngineStatus;
 use serde::{Deserialize, Serialize};
 
 /// The answer to one [`crate::Request`], of the same kind.
@@ -15,12 +16,19 @@ pub enum Reply {
     Dimensions(usize),
     /// To [`crate::Request::Models`].
     Models(Vec<ModelStatus>),
+    /// To [`crate::Request::Load`] and [`crate::Request::Unload`]: whether anything changed by it.
+    Changed(bool),
+    /// To [`crate::Request::Status`].
+    Status(Box<EngineStatus>),
+    /// To [`crate::Request::ResetStatistics`].
+    Reset,
 }
 
 /// One vector a row, in the order of the request.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Embeddings {
     /// `None` where the input was null.
+    #[serde(with = "crate::wire::vectors")]
     pub vectors: Vec<Option<Vec<f32>>>,
     /// Fingerprint of the model that made them.
     pub fingerprint: String,
@@ -30,6 +38,7 @@ pub struct Embeddings {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// `None` where the candidate was null, or had nothing that could be compared.
+    #[serde(with = "crate::wire::scores")]
     pub scores: Vec<Option<f32>>,
     /// Fingerprint of the model that made them.
     pub fingerprint: String,

@@ -17,6 +17,14 @@ pub enum Request {
     Dimensions(String),
     /// List the installed models.
     Models,
+    /// Load a model now, all of it.
+    Load(String),
+    /// Let a model go.
+    Unload(String),
+    /// How the engine process fares.
+    Status,
+    /// Set the engine's statistics to zero.
+    ResetStatistics,
 }
 
 /// Turn `inputs` into vectors of one model, in the order given.
@@ -31,6 +39,7 @@ pub struct Embed {
     /// Shorter vectors (Matryoshka), where the manifest allows it.
     pub dimensions: Option<usize>,
     /// The rows; an empty one gives no vector.
+    #[serde(with = "crate::wire::inputs")]
     pub inputs: Vec<Input>,
 }
 
@@ -40,6 +49,7 @@ pub struct Input {
     /// UTF-8 text; `None` where SQL had NULL.
     pub text: Option<String>,
     /// Encoded image files (PNG, JPEG, …), in order.
+    #[serde(with = "crate::wire::images")]
     pub images: Vec<Vec<u8>>,
 }
 
@@ -60,6 +70,7 @@ pub struct Rerank {
     /// What is searched for.
     pub query: Input,
     /// What was found; an empty one gets no score.
+    #[serde(with = "crate::wire::inputs")]
     pub candidates: Vec<Input>,
 }
 

@@ -25,6 +25,7 @@ mod webp;
 #[cfg(test)]
 mod tests;
 
+pub use protocol::ImageLimits;
 pub use resize::{Filter, resize};
 pub use smart_resize::{SmartResize, smart_resize};
 
@@ -32,15 +33,6 @@ use format::Format;
 use header::Header;
 use protocol::Fault;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-
-/// What a picture may cost; checked against the header, before pixels are decoded.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImageLimits {
-    /// Size of the file.
-    pub max_bytes: usize,
-    /// Width times height.
-    pub max_pixels: u64,
-}
 
 /// A picture of 8 bits a sample.
 #[derive(Debug, Clone, PartialEq, Eq)]

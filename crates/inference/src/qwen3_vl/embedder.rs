@@ -1,14 +1,14 @@
 //! Texts and images to vectors.
 
 use super::chat::{Chat, Content, instruction};
-use super::towers::{Row, Towers, images, plan, too_long};
-use crate::batch::{self, WINDOW};
+use super::towers::{Row, Towers, bytes, decode, images, plan, too_long};
 use crate::cancel::Cancel;
-use crate::family::{Family, Model};
+use crate::family::{Family, Spec};
 use crate::manifest::parts;
 use crate::place::Place;
 use crate::text::TextEncoder;
 use crate::vectors;
+use crate::work::{COMMON, Outcomes, Plan, Planned, window};
 use protocol::{Embed, Fault, Input, Task, TokenCount};
 
 const OUTPUT: &str = "sentence_embedding";
@@ -20,105 +20,83 @@ pub struct Qwen3VlEmbedder {
 }
 
 impl Family for Qwen3VlEmbedder {
-    fn device(&self) -> Option<&str> {
+    /// With the dimensions of the vector that was asked for.
+    type Row = (Row, usize);
+
+    fn device(&self) -> Option<String> {
         self.towers.device()
     }
 
-    fn count_tokens(
-        &mut self,
-        model: &Model,
-        text: &str,
-        cancel: &Cancel,
-    ) -> Result<TokenCount, Fault> {
-        let tokens = images(model)?.tokens;
-        let instruction = model.manifest.instruction(Task::Document, None)?;
-        let encoder = self.towers.encoder(model, cancel)?;
-        let chat = chat(encoder, model, Task::Document);
+    fn load(&self, spec: &Spec, cancel: &Cancel) -> Result<(), Fault> {
+        self.towers.load(spec, OUTPUT, cancel)
+    }
+
+    fn count_tokens(&self, spec: &Spec, text: &str, cancel: &Cancel) -> Result<TokenCount, Fault> {
+        let tokens = images(spec)?.tokens;
+        let instruction = spec.manifest.instruction(Task::Document, None)?;
+        let encoder = self.towers.encoder(spec, cancel)?;
+        let chat = chat(&encoder, spec, Task::Document);
         let content = Content { images: &[], text };
         Ok(encoder.encode_segments(&chat.segments(instruction, &[content], tokens))?.count())
     }
 
-    fn embed(
-        &mut self,
-        model: &Model,
+    fn embed_rows(
+        &self,
+        spec: &Spec,
         request: &Embed,
         dimensions: usize,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<Vec<f32>>>, Fault> {
+    ) -> Result<Plan<Self::Row>, Fault> {
         let given = request.instruction.as_deref().and_then(instruction);
-        let instruction = model.manifest.instruction(request.task, given.as_deref())?;
+        let instruction = spec.manifest.instruction(request.task, given.as_deref())?;
         let total = request.inputs.len();
-        let mut vectors = vec![None; total];
-        for (number, window) in request.inputs.chunks(WINDOW).enumerate() {
-            let encoder = self.towers.encoder(model, cancel)?;
-            let chat = chat(encoder, model, request.task);
-            let mut rows = Vec::new();
-            for (row, input) in window.iter().enumerate() {
-                cancel.check()?;
-                if !input.is_null() {
-                    let index = number * WINDOW + row;
-                    let place = Place::Input(index, total);
-                    rows.push(self::row(encoder, &chat, instruction, model, input, index, place)?);
-                }
+        self.load(spec, cancel)?;
+        let encoder = self.towers.encoder(spec, cancel)?;
+        let chat = chat(&encoder, spec, request.task);
+        window(&request.inputs, from, |index, input| {
+            cancel.check()?;
+            if input.is_null() {
+                return Ok(None);
             }
-            self.embed_rows(model, &rows, dimensions, &mut vectors, cancel)?;
-        }
-        Ok(vectors)
+            let place = Place::Input(index, total);
+            let row = row(&encoder, &chat, instruction, spec, input, place)?;
+            let (tokens, pixels) = (row.ids.len(), bytes(&row.pictures));
+            let row = (row, dimensions);
+            Ok(Some((Planned { index, tokens, class: COMMON, row }, pixels)))
+        })
+    }
+
+    fn run(&self, spec: &Spec, rows: &[&Self::Row], cancel: &Cancel) -> Result<Outcomes, Fault> {
+        let members: Vec<&Row> = rows.iter().map(|(row, _)| row).collect();
+        let found = self.towers.run(spec, &members, None, OUTPUT, cancel)?;
+        let dimensions: Vec<usize> = rows.iter().map(|(_, dimensions)| *dimensions).collect();
+        vectors::finish(found, &dimensions, spec)
     }
 }
 
-impl Qwen3VlEmbedder {
-    fn embed_rows(
-        &mut self,
-        model: &Model,
-        rows: &[Row],
-        dimensions: usize,
-        vectors: &mut [Option<Vec<f32>>],
-        cancel: &Cancel,
-    ) -> Result<(), Fault> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let batching = self.towers.batching(model, OUTPUT, cancel)?;
-        let found = batch::run(
-            rows,
-            |row| row.ids.len(),
-            batching,
-            |members| {
-                let found = self.towers.run(model, members, None, OUTPUT, cancel)?;
-                vectors::finish(found, members.len(), model, dimensions)
-            },
-        )?;
-        for (row, vector) in rows.iter().zip(found) {
-            vectors[row.index] = Some(vector);
-        }
-        Ok(())
-    }
-}
-
-fn chat(encoder: &TextEncoder, model: &Model, task: Task) -> Chat {
-    Chat::new(parts(model.manifest.template(task)), &encoder.special_tokens())
+fn chat(encoder: &TextEncoder, spec: &Spec, task: Task) -> Chat {
+    Chat::new(parts(spec.manifest.template(task)), &encoder.special_tokens())
 }
 
 /// Tokens and pictures of one input.
-fn row<'a>(
+fn row(
     encoder: &TextEncoder,
     chat: &Chat,
     instruction: &str,
-    model: &Model,
-    input: &'a Input,
-    index: usize,
+    spec: &Spec,
+    input: &Input,
     place: Place,
-) -> Result<Row<'a>, Fault> {
-    let tokens = images(model)?.tokens;
-    let (pictures, features) = plan(model, input, place)?;
+) -> Result<Row, Fault> {
+    let tokens = images(spec)?.tokens;
+    let (pictures, features) = plan(spec, input, place)?;
     let wanted: usize = features.iter().sum();
     let text = input.text.as_deref().unwrap_or_default();
     let content = Content { images: &features, text };
     let encoded = encoder.encode_segments(&chat.segments(instruction, &[content], tokens))?;
     if encoded.ids.iter().filter(|id| **id == tokens.pad).count() != wanted {
-        return Err(too_long(model, place, wanted));
+        return Err(too_long(spec, place, wanted));
     }
     let grids = pictures.iter().map(|picture| picture.grid).collect();
-    Ok(Row { index, ids: encoded.ids, grids, pictures })
+    Ok(Row { ids: encoded.ids, grids, pictures: decode(&pictures, spec)? })
 }

@@ -1,16 +1,18 @@
 //! Query and candidate in one sequence to one score: "does the Document meet the requirements?"
 
 use super::chat::{Chat, Content};
-use super::towers::{Row, Towers, images, plan, too_long};
+use super::towers::{Row, Towers, bytes, decode, images, plan, too_long};
 use super::vision::{Features, Picture};
-use crate::batch::{self, WINDOW};
 use crate::cancel::Cancel;
-use crate::family::{Family, Model};
+use crate::family::{Family, Spec};
+use crate::lazy::Lazy;
 use crate::manifest::{Manifest, pair_parts};
 use crate::place::Place;
 use crate::scores;
 use crate::text::TextEncoder;
+use crate::work::{COMMON, Outcomes, Plan, Planned, class_of_its_own, window};
 use protocol::{Fault, Input, Rerank, TokenCount};
+use std::sync::Arc;
 
 const OUTPUT: &str = "logits";
 /// What stands for a side that has nothing.
@@ -27,9 +29,23 @@ pub struct Qwen3VlReranker {
 /// The side that all pairs share.
 struct Query<'a> {
     text: Option<&'a str>,
-    pictures: Vec<Picture<'a>>,
-    /// Of each picture.
+    /// How many features each of its pictures has.
     features: Vec<usize>,
+    /// Its pictures, where it has any.
+    shared: Option<Arc<Shared>>,
+}
+
+/// The pictures of a query; their features are computed once.
+pub struct Shared {
+    pictures: Vec<Picture>,
+    features: Lazy<Features>,
+}
+
+/// A pair that is ready to run.
+pub struct Pair {
+    row: Row,
+    /// What rows of one class have in common.
+    shared: Option<Arc<Shared>>,
 }
 
 /// What goes around both sides.
@@ -41,91 +57,83 @@ struct Prompt<'a> {
 }
 
 impl Family for Qwen3VlReranker {
-    fn device(&self) -> Option<&str> {
+    type Row = Pair;
+
+    fn device(&self) -> Option<String> {
         self.towers.device()
     }
 
-    fn count_tokens(
-        &mut self,
-        model: &Model,
-        text: &str,
-        cancel: &Cancel,
-    ) -> Result<TokenCount, Fault> {
-        let tokens = images(model)?.tokens;
-        let instruction = model.manifest.pair_instruction(None)?;
-        let encoder = self.towers.encoder(model, cancel)?;
-        let prompt = Prompt::new(model.manifest, instruction, encoder);
+    fn load(&self, spec: &Spec, cancel: &Cancel) -> Result<(), Fault> {
+        self.towers.load(spec, OUTPUT, cancel)
+    }
+
+    fn count_tokens(&self, spec: &Spec, text: &str, cancel: &Cancel) -> Result<TokenCount, Fault> {
+        let tokens = images(spec)?.tokens;
+        let instruction = spec.manifest.pair_instruction(None)?;
+        let encoder = self.towers.encoder(spec, cancel)?;
+        let prompt = Prompt::new(spec.manifest, instruction, &encoder);
         let sides = [content(None, &[]), content(Some(text), &[])];
         let all =
             encoder.encode_all_segments(&prompt.chat.segments(instruction, &sides, tokens))?;
         let total = all.len();
-        let used = cut(all, model.manifest.max_tokens, &prompt.special).map_or(0, |ids| ids.len());
+        let used = cut(all, spec.manifest.max_tokens, &prompt.special).map_or(0, |ids| ids.len());
         Ok(TokenCount { tokens: total, used })
     }
 
-    fn rerank(
-        &mut self,
-        model: &Model,
+    fn rerank_rows(
+        &self,
+        spec: &Spec,
         request: &Rerank,
+        from: usize,
         cancel: &Cancel,
-    ) -> Result<Vec<Option<f32>>, Fault> {
-        let instruction = model.manifest.pair_instruction(request.instruction.as_deref())?;
+    ) -> Result<Plan<Pair>, Fault> {
+        let instruction = spec.manifest.pair_instruction(request.instruction.as_deref())?;
         let total = request.candidates.len();
-        let mut found = vec![None; total];
         if request.query.is_null() {
-            return Ok(found);
+            return Ok((Vec::new(), total));
         }
-        let (pictures, features) = plan(model, &request.query, Place::Query)?;
-        let query = Query { text: request.query.text.as_deref(), pictures, features };
-        let mut shared = None;
-        for (number, window) in request.candidates.chunks(WINDOW).enumerate() {
-            let encoder = self.towers.encoder(model, cancel)?;
-            let prompt = Prompt::new(model.manifest, instruction, encoder);
-            let mut rows = Vec::new();
-            for (row, input) in window.iter().enumerate() {
-                cancel.check()?;
-                if !input.is_null() {
-                    let place = (number * WINDOW + row, total);
-                    rows.push(pair(encoder, &prompt, model, &query, input, place)?);
-                }
+        self.load(spec, cancel)?;
+        let encoder = self.towers.encoder(spec, cancel)?;
+        let prompt = Prompt::new(spec.manifest, instruction, &encoder);
+        let query = Query::of(&request.query, spec)?;
+        let class = query.shared.as_ref().map_or(COMMON, |_| class_of_its_own());
+        window(&request.candidates, from, |index, input| {
+            cancel.check()?;
+            if input.is_null() {
+                return Ok(None);
             }
-            self.score(model, &query, &rows, &mut shared, &mut found, cancel)?;
-        }
-        Ok(found)
+            let row = pair(&encoder, &prompt, spec, &query, input, (index, total))?;
+            let (tokens, pixels) = (row.ids.len(), bytes(&row.pictures));
+            let row = Pair { row, shared: query.shared.clone() };
+            Ok(Some((Planned { index, tokens, class, row }, pixels)))
+        })
+    }
+
+    fn run(&self, spec: &Spec, rows: &[&Pair], cancel: &Cancel) -> Result<Outcomes, Fault> {
+        let shared = match rows.first().and_then(|pair| pair.shared.as_ref()) {
+            Some(shared) => Some(shared.features.get_or_load(|| {
+                let pictures: Vec<&Picture> = shared.pictures.iter().collect();
+                self.towers.features(spec, &pictures, cancel)
+            })?),
+            None => None,
+        };
+        let members: Vec<&Row> = rows.iter().map(|pair| &pair.row).collect();
+        let logits = self.towers.run(spec, &members, shared.as_deref(), OUTPUT, cancel)?;
+        scores::finish(&logits, members.len(), spec)
     }
 }
 
-impl Qwen3VlReranker {
-    /// `shared` are the features of the query's pictures, once they are computed.
-    fn score(
-        &mut self,
-        model: &Model,
-        query: &Query,
-        rows: &[Row],
-        shared: &mut Option<Features>,
-        found: &mut [Option<f32>],
-        cancel: &Cancel,
-    ) -> Result<(), Fault> {
-        if rows.is_empty() {
-            return Ok(());
-        }
-        let batching = self.towers.batching(model, OUTPUT, cancel)?;
-        if shared.is_none() && !query.pictures.is_empty() {
-            *shared = Some(self.towers.features(model, &query.pictures, cancel)?);
-        }
-        let scores = batch::run(
-            rows,
-            |row| row.ids.len(),
-            batching,
-            |members| {
-                let logits = self.towers.run(model, members, shared.as_ref(), OUTPUT, cancel)?;
-                scores::finish(&logits, members.len(), model)
-            },
-        )?;
-        for (row, score) in rows.iter().zip(scores) {
-            found[row.index] = Some(score);
-        }
-        Ok(())
+impl<'a> Query<'a> {
+    fn of(input: &'a Input, spec: &Spec) -> Result<Self, Fault> {
+        let (sketches, features) = plan(spec, input, Place::Query)?;
+        let pictures = decode(&sketches, spec)?;
+        let shared = (!pictures.is_empty())
+            .then(|| Arc::new(Shared { pictures, features: Lazy::default() }));
+        Ok(Self { text: input.text.as_deref(), features, shared })
+    }
+
+    fn pictures(&self) -> &[Picture] {
+        self.shared.as_ref().map_or(&[], |shared| &shared.pictures)
     }
 }
 
@@ -139,26 +147,27 @@ impl<'a> Prompt<'a> {
 }
 
 /// Tokens of one pair, and the pictures of its candidate, which is number `index` of `total`.
-fn pair<'a>(
+fn pair(
     encoder: &TextEncoder,
     prompt: &Prompt,
-    model: &Model,
+    spec: &Spec,
     query: &Query,
-    candidate: &'a Input,
+    candidate: &Input,
     (index, total): (usize, usize),
-) -> Result<Row<'a>, Fault> {
+) -> Result<Row, Fault> {
     let place = Place::Candidate(index, total);
-    let (pictures, features) = plan(model, candidate, place)?;
+    let (sketches, features) = plan(spec, candidate, place)?;
     let sides =
         [content(query.text, &query.features), content(candidate.text.as_deref(), &features)];
-    let segments = prompt.chat.segments(prompt.instruction, &sides, images(model)?.tokens);
+    let segments = prompt.chat.segments(prompt.instruction, &sides, images(spec)?.tokens);
     let all = encoder.encode_all_segments(&segments)?;
-    let Some(ids) = cut(all, model.manifest.max_tokens, &prompt.special) else {
+    let Some(ids) = cut(all, spec.manifest.max_tokens, &prompt.special) else {
         let wanted = features.iter().chain(&query.features).sum();
-        return Err(too_long(model, format!("{place}, with the query,"), wanted));
+        return Err(too_long(spec, format!("{place}, with the query,"), wanted));
     };
-    let grids = query.pictures.iter().chain(&pictures).map(|picture| picture.grid).collect();
-    Ok(Row { index, ids, grids, pictures })
+    let of_query = query.pictures().iter().map(|picture| picture.grid);
+    let grids = of_query.chain(sketches.iter().map(|sketch| sketch.grid)).collect();
+    Ok(Row { ids, grids, pictures: decode(&sketches, spec)? })
 }
 
 /// An empty side is said to be so.

@@ -1,7 +1,7 @@
 //! The image tower: pictures to features.
 
 use crate::cancel::Cancel;
-use crate::family::Model;
+use crate::family::Spec;
 use crate::image::{SmartResize, smart_resize};
 use crate::manifest::ImageFiles;
 use crate::pictures;
@@ -18,9 +18,9 @@ const PIXELS: &str = "pixels";
 const FEATURES: &str = "image_embeds";
 const DEEPSTACK: &str = "deepstack";
 
-/// One picture of one row.
+/// A picture of one row whose header was looked at.
 #[derive(Debug, Clone, Copy)]
-pub struct Picture<'a> {
+pub struct Sketch<'a> {
     bytes: &'a [u8],
     /// Which input it belongs to, for messages.
     place: Place,
@@ -28,6 +28,15 @@ pub struct Picture<'a> {
     width: usize,
     /// Pixels, after resizing.
     height: usize,
+    /// Its features.
+    pub grid: Grid,
+}
+
+/// A picture of one row, decoded and resized.
+#[derive(Debug)]
+pub struct Picture {
+    /// Height × width × 3.
+    pub pixels: Array3<u8>,
     /// Its features.
     pub grid: Grid,
 }
@@ -81,22 +90,37 @@ impl Features {
     }
 }
 
-impl<'a> Picture<'a> {
+impl<'a> Sketch<'a> {
     /// Looks at a picture's header and decides its size.
-    pub fn plan(
+    pub fn of(
         bytes: &'a [u8],
         place: Place,
-        model: &Model,
+        spec: &Spec,
         files: &ImageFiles,
         rule: &SmartResize,
     ) -> Result<Self, Fault> {
-        let resized = pictures::size(bytes, files, model.options)
+        let resized = pictures::size(bytes, files, spec.options)
             .and_then(|(width, height)| smart_resize(width, height, rule));
         let (width, height) = resized.map_err(|fault| pictures::of_row(fault, place))?;
         let grid = (height / rule.factor, width / rule.factor);
         Ok(Self { bytes, place, width, height, grid })
     }
 
+    /// How many features the picture has.
+    pub fn features(&self) -> usize {
+        self.grid.0 * self.grid.1
+    }
+
+    /// The picture itself.
+    pub fn decode(&self, spec: &Spec, files: &ImageFiles) -> Result<Picture, Fault> {
+        let size = (self.width, self.height);
+        let pixels = pictures::pixels(self.bytes, files, size, spec.options)
+            .map_err(|fault| pictures::of_row(fault, self.place))?;
+        Ok(Picture { pixels, grid: self.grid })
+    }
+}
+
+impl Picture {
     /// How many features the picture has.
     pub fn features(&self) -> usize {
         self.grid.0 * self.grid.1
@@ -110,11 +134,11 @@ pub struct Vision {
 
 impl Vision {
     /// Loads the graph.
-    pub fn load(model: &Model, files: &ImageFiles, cancel: &Cancel) -> Result<Self, Fault> {
-        let graph = model.graph(&files.graph, cancel)?;
+    pub fn load(spec: &Spec, files: &ImageFiles, cancel: &Cancel) -> Result<Self, Fault> {
+        let graph = spec.graph(&files.graph, cancel)?;
         let inputs = [(PIXELS, Element::U8, [None, None, None, Some(3)].as_slice())];
         let expected = graph.expect(&inputs, &[FEATURES, DEEPSTACK]);
-        expected.map_err(|fault| model.name_in(fault))?;
+        expected.map_err(|fault| spec.name_in(fault))?;
         Ok(Self { graph })
     }
 
@@ -125,49 +149,38 @@ impl Vision {
 
     /// The features of `pictures`; those of one size run together.
     pub fn features(
-        &mut self,
-        pictures: &[Picture],
+        &self,
+        pictures: &[&Picture],
         images: &Images,
-        model: &Model,
+        spec: &Spec,
         cancel: &Cancel,
     ) -> Result<Features, Fault> {
         let mut total = 0;
-        let mut by_size: BTreeMap<(usize, usize), Vec<(usize, Picture)>> = BTreeMap::new();
+        let mut by_grid: BTreeMap<Grid, Vec<(usize, &Picture)>> = BTreeMap::new();
         for picture in pictures {
-            by_size.entry((picture.height, picture.width)).or_default().push((total, *picture));
+            by_grid.entry(picture.grid).or_default().push((total, *picture));
             total += picture.features();
         }
         let mut all = Features::zeros(total, images);
-        for group in by_size.values() {
+        for group in by_grid.values() {
             let each = group.first().map_or(1, |(_, picture)| picture.features());
-            let together = match model.manifest.batch_invariant {
-                true => (model.batch_tokens(self.graph.on_cpu()) / each.max(1)).max(1),
+            let together = match spec.manifest.batch_invariant {
+                true => (spec.batch_tokens(self.graph.on_cpu()) / each.max(1)).max(1),
                 false => 1,
             };
             for chunk in group.chunks(together) {
-                let found = self.run(chunk, model, images.files, cancel)?;
-                copy(found, chunk, &mut all, model)?;
+                copy(self.run(chunk, cancel)?, chunk, &mut all, spec)?;
             }
         }
         Ok(all)
     }
 
     /// Runs pictures of one size: features and deepstack, one picture behind the other.
-    fn run(
-        &mut self,
-        chunk: &[(usize, Picture)],
-        model: &Model,
-        files: &ImageFiles,
-        cancel: &Cancel,
-    ) -> Result<[ArrayD<f32>; 2], Fault> {
-        let size = chunk.first().map_or((0, 0), |(_, picture)| (picture.height, picture.width));
-        let mut pixels = Array4::zeros((chunk.len(), size.0, size.1, 3));
+    fn run(&self, chunk: &[(usize, &Picture)], cancel: &Cancel) -> Result<[ArrayD<f32>; 2], Fault> {
+        let (height, width, _) = chunk.first().map_or((0, 0, 3), |(_, one)| one.pixels.dim());
+        let mut pixels = Array4::zeros((chunk.len(), height, width, 3));
         for (slot, (_, picture)) in chunk.iter().enumerate() {
-            cancel.check()?;
-            let size = (picture.width, picture.height);
-            let decoded = pictures::pixels(picture.bytes, files, size, model.options)
-                .map_err(|fault| pictures::of_row(fault, picture.place))?;
-            pixels.slice_mut(s![slot, .., .., ..]).assign(&decoded);
+            pixels.slice_mut(s![slot, .., .., ..]).assign(&picture.pixels);
         }
         self.graph.run(vec![(PIXELS, pixels.into())], [FEATURES, DEEPSTACK], cancel)
     }
@@ -176,15 +189,15 @@ impl Vision {
 /// Puts the features of a chunk where their pictures stand in the batch.
 fn copy(
     [embeds, deepstack]: [ArrayD<f32>; 2],
-    chunk: &[(usize, Picture)],
+    chunk: &[(usize, &Picture)],
     all: &mut Features,
-    model: &Model,
+    spec: &Spec,
 ) -> Result<(), Fault> {
     let count: usize = chunk.iter().map(|(_, picture)| picture.features()).sum();
     let (layers, _, width) = all.deepstack.dim();
     let shapes = [embeds.shape().to_vec(), deepstack.shape().to_vec()];
     let wrong = || {
-        let broken = model.directory.broken("its image features do not have the manifest's shape");
+        let broken = spec.directory.broken("its image features do not have the manifest's shape");
         broken.detail(format!(
             "{shapes:?} came, [{count}, {width}] and [{layers}, {count}, {width}] were expected."
         ))

@@ -5,16 +5,15 @@ use super::runtime::Runtime;
 use super::tensor::{Tensor, floats, run_failed};
 use super::{CONTRACT, sentence};
 use crate::cancel::Cancel;
-use crate::options::Device;
 use ndarray::ArrayD;
 use ort::ep::ExecutionProviderDispatch;
 use ort::session::builder::SessionBuilder;
 use ort::session::{RunOptions, Session, SessionInputValue};
 use ort::value::{DynValue, TensorElementType, ValueType};
-use protocol::{Fault, FaultCode};
+use protocol::{Device, Fault, FaultCode};
 use std::borrow::Cow;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// How to load a graph.
 #[derive(Debug, Clone)]
@@ -25,16 +24,30 @@ pub struct LoadOptions<'a> {
     pub device: Device,
     /// Threads inside one operator.
     pub intra_op_threads: usize,
+    /// Bytes that the graph may take of a GPU's memory; `None` for all there is.
+    pub gpu_memory_limit: Option<u64>,
     /// Whether weights are rearranged for speed, at the price of a private copy.
     pub prepack: bool,
+    /// Padded tokens of a usual run: after one that is far larger, memory is given back.
+    pub usual_tokens: usize,
 }
 
-/// A loaded graph.
+/// A loaded graph; runs wait for each other.
 pub struct Graph {
-    session: Session,
+    session: Mutex<Session>,
+    inputs: Vec<Outlet>,
+    outputs: Vec<Outlet>,
     device: String,
     on_cpu: bool,
+    usual_tokens: usize,
 }
+
+/// Name and type of an input or output.
+type Outlet = (String, ValueType);
+
+/// A run of so many times the usual tokens is an outlier: what ONNX Runtime's arena grew by, it would
+/// keep for ever.
+const OUTLIER: usize = 4;
 
 /// What an input consists of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +79,7 @@ impl Graph {
     /// Loads the graph at `path`; its external data is found beside it and mapped, not copied.
     pub fn load(path: &Path, options: &LoadOptions, cancel: &Cancel) -> Result<Self, Fault> {
         let runtime = Runtime::load(options.runtime)?;
-        let placement = Placement::choose(&runtime, options.device)?;
+        let placement = Placement::choose(&runtime, options)?;
         let on_gpu = placement.provider.is_some();
         let source = Source::File(path);
         match Self::commit(&runtime, options, placement, cancel, &source) {
@@ -114,7 +127,17 @@ impl Graph {
                 committed.map_err(|error| load_failed(source, options.runtime, &error))
             },
         )?;
-        Ok(Self { session, device: placement.device, on_cpu })
+        let outlets = |found: &[ort::value::Outlet]| -> Vec<Outlet> {
+            found.iter().map(|one| (one.name().to_owned(), one.dtype().clone())).collect()
+        };
+        Ok(Self {
+            inputs: outlets(session.inputs()),
+            outputs: outlets(session.outputs()),
+            session: Mutex::new(session),
+            device: placement.device,
+            on_cpu,
+            usual_tokens: options.usual_tokens,
+        })
     }
 
     /// Where the graph runs, with the reason where it is not where `auto` would want it.
@@ -129,13 +152,13 @@ impl Graph {
 
     /// Whether there is an input of that name.
     pub fn takes(&self, name: &str) -> bool {
-        self.session.inputs().iter().any(|input| input.name() == name)
+        self.inputs.iter().any(|(input, _)| input == name)
     }
 
     /// Whether there is an fp32 output of that name.
     pub fn gives(&self, name: &str) -> bool {
         let float = |kind: &ValueType| kind.tensor_type() == Some(TensorElementType::Float32);
-        self.session.outputs().iter().any(|output| output.name() == name && float(output.dtype()))
+        self.outputs.iter().any(|(output, kind)| output == name && float(kind))
     }
 
     /// Whether the graph has these inputs and no others, by name, element and shape, where both say
@@ -161,7 +184,7 @@ impl Graph {
 
     /// Whether the graph has these inputs, and no others but the optional ones.
     pub fn expect_names(&self, inputs: &[&str], optional: &[&str]) -> Result<(), Fault> {
-        let found: Vec<&str> = self.session.inputs().iter().map(|input| input.name()).collect();
+        let found: Vec<&str> = self.inputs.iter().map(|(name, _)| name.as_str()).collect();
         let known = |name: &&str| inputs.contains(name) || optional.contains(name);
         if found.iter().all(known) && inputs.iter().all(|name| found.contains(name)) {
             return Ok(());
@@ -181,8 +204,8 @@ impl Graph {
         element: Element,
         shape: &[Option<usize>],
     ) -> Result<(), Fault> {
-        let input = self.session.inputs().iter().find(|input| input.name() == name);
-        let kind = input.map(|input| input.dtype());
+        let input = self.inputs.iter().find(|(input, _)| input == name);
+        let kind = input.map(|(_, kind)| kind);
         let same_element = kind.and_then(ValueType::tensor_type) == Some(element.kind());
         let axes: &[i64] = kind.and_then(ValueType::tensor_shape).map_or(&[], |shape| shape);
         // An axis that the graph leaves open is negative.
@@ -201,8 +224,7 @@ impl Graph {
 
     /// The graph lacks these fp32 outputs.
     pub(super) fn no_output(&self, expected: &[&str]) -> Fault {
-        let outputs = self.session.outputs().iter();
-        let names: Vec<&str> = outputs.map(|output| output.name()).collect();
+        let names: Vec<&str> = self.outputs.iter().map(|(name, _)| name.as_str()).collect();
         Fault::new(FaultCode::ConfigFile, "the model's graph has no fp32 output that we know")
             .detail(format!("It has: {}. Expected: {}.", names.join(", "), expected.join(", ")))
             .hint(CONTRACT)
@@ -210,7 +232,7 @@ impl Graph {
 
     /// Runs the graph; the outputs asked for, in that order.
     pub fn run<const N: usize>(
-        &mut self,
+        &self,
         inputs: Vec<(&'static str, Tensor)>,
         outputs: [&str; N],
         cancel: &Cancel,
@@ -227,25 +249,40 @@ impl Graph {
 
     /// As [`Graph::run`], with values that stay in ONNX Runtime.
     pub(super) fn run_values<const N: usize>(
-        &mut self,
+        &self,
         inputs: Vec<Input>,
         outputs: [&str; N],
         cancel: &Cancel,
     ) -> Result<Vec<DynValue>, Fault> {
         // Interruption needs options that two threads share, which ort allows only without
         // selected outputs; asking for all of them costs nothing beside the run.
-        let options = Arc::new(RunOptions::new().map_err(run_failed)?);
+        let mut options = RunOptions::new().map_err(run_failed)?;
+        if tokens(&inputs) > OUTLIER * self.usual_tokens {
+            let arena = if self.on_cpu { "cpu:0" } else { "cpu:0;gpu:0" };
+            options.set(SHRINK, arena).map_err(run_failed)?;
+        }
+        let options = Arc::new(options);
         let shared = Arc::clone(&options);
         cancel.during(
             move || drop(shared.terminate()),
             || {
-                let run = self.session.run_with_options(inputs, &*options);
+                let mut session = self.session.lock().unwrap_or_else(PoisonError::into_inner);
+                let run = session.run_with_options(inputs, &*options);
                 let mut found = run.map_err(run_failed)?;
                 let taken = outputs.map(|name| found.remove(name).ok_or_else(|| no_result(name)));
                 taken.into_iter().collect()
             },
         )
     }
+}
+
+const SHRINK: &str = "memory.enable_memory_arena_shrinkage";
+
+/// Padded tokens of a run: elements of its first input of two axes, rows × tokens.
+fn tokens(inputs: &[Input]) -> usize {
+    let shapes = inputs.iter().filter_map(|(_, value)| value.dtype().tensor_shape());
+    let rows = shapes.filter(|shape| shape.len() == 2).map(|shape| shape.iter().product::<i64>());
+    rows.max().and_then(|tokens| usize::try_from(tokens).ok()).unwrap_or(0)
 }
 
 fn no_result(output: &str) -> Fault {

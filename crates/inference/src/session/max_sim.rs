@@ -29,7 +29,7 @@ impl MaxSim {
     /// `query` is Q × H, each row of length 1; `states` is B × S × H, of any length; `scored` is B × S,
     /// 1 for the tokens that are compared, of which each text has one at least.
     pub fn scores(
-        &mut self,
+        &self,
         query: Array2<f32>,
         states: TokenStates,
         scored: Array2<i64>,

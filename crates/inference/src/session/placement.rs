@@ -1,10 +1,10 @@
 //! Where a graph runs: the CPU, or CUDA where it can be had.
 
+use super::graph::LoadOptions;
 use super::runtime::Runtime;
 use super::sentence;
-use crate::options::Device;
 use ort::ep::{self, ArenaExtendStrategy, cuda::ConvAlgorithmSearch};
-use protocol::{Fault, FaultCode};
+use protocol::{Device, Fault, FaultCode};
 
 /// A device, and what makes ONNX Runtime use it.
 pub(super) struct Placement {
@@ -15,15 +15,19 @@ pub(super) struct Placement {
 }
 
 impl Placement {
-    /// What `device` means with this runtime.
-    pub fn choose(runtime: &Runtime, device: Device) -> Result<Self, Fault> {
+    /// What the device means with this runtime.
+    pub fn choose(runtime: &Runtime, options: &LoadOptions) -> Result<Self, Fault> {
+        let device = options.device;
         let number = match device {
             Device::Cpu => return Ok(Self { device: "cpu".to_owned(), provider: None }),
             Device::Auto => 0,
             Device::Cuda(number) => number,
         };
         match runtime.cuda() {
-            Ok(()) => Ok(Self { device: format!("cuda:{number}"), provider: Some(cuda(number)) }),
+            Ok(()) => {
+                let provider = Some(cuda(number, options.gpu_memory_limit));
+                Ok(Self { device: format!("cuda:{number}"), provider })
+            }
             Err(why) if device == Device::Auto => Ok(Self::cpu_instead(&why)),
             Err(why) => Err(no_cuda(why)),
         }
@@ -35,13 +39,17 @@ impl Placement {
     }
 }
 
-fn cuda(number: i32) -> ep::ExecutionProviderDispatch {
-    ep::CUDA::default()
+fn cuda(number: i32, memory_limit: Option<u64>) -> ep::ExecutionProviderDispatch {
+    let cuda = ep::CUDA::default()
         .with_device_id(number)
         .with_arena_extend_strategy(ArenaExtendStrategy::SameAsRequested)
-        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic)
-        .build()
-        .error_on_failure()
+        .with_conv_algorithm_search(ConvAlgorithmSearch::Heuristic);
+    let limit = memory_limit.and_then(|bytes| usize::try_from(bytes).ok());
+    let cuda = match limit {
+        Some(bytes) => cuda.with_memory_limit(bytes),
+        None => cuda,
+    };
+    cuda.build().error_on_failure()
 }
 
 pub(super) fn no_cuda(why: String) -> Fault {

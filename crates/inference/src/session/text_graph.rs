@@ -61,21 +61,16 @@ impl TextGraph {
         self.graph.device()
     }
 
-    /// Whether the graph runs on the CPU.
-    pub fn on_cpu(&self) -> bool {
-        self.graph.on_cpu()
-    }
-
     /// Runs one batch: `ids` and `mask` are B × S, the result is B × D, not normalised by us.
     pub fn run(
-        &mut self,
+        &self,
         ids: Array2<i64>,
         mask: Array2<i64>,
         cancel: &Cancel,
     ) -> Result<ArrayD<f32>, Fault> {
         let pooling_mask = self.pooling.is_some().then(|| mask.clone());
         let mut found = self.run_tokens(ids, mask, self.output, cancel)?;
-        if let (Some(pooling), Some(mask)) = (&mut self.pooling, pooling_mask) {
+        if let (Some(pooling), Some(mask)) = (&self.pooling, pooling_mask) {
             let states = (TOKEN_STATES[0].into(), SessionInputValue::from(found));
             let mask = (MASK.into(), Tensor::from(mask).into_value()?);
             found = one(pooling.run_values(vec![states, mask], [POOLED], cancel)?)?;
@@ -90,7 +85,7 @@ impl TextGraph {
 
     /// Runs one batch: `ids` and `mask` are B × S, the result is B × S × H.
     pub fn token_states(
-        &mut self,
+        &self,
         ids: Array2<i64>,
         mask: Array2<i64>,
         cancel: &Cancel,
@@ -100,7 +95,7 @@ impl TextGraph {
     }
 
     fn run_tokens(
-        &mut self,
+        &self,
         ids: Array2<i64>,
         mask: Array2<i64>,
         output: &str,

@@ -1,34 +1,48 @@
-//! Settings of the engine, as plain values.
+//! Settings of a session that an engine needs, as plain values.
 
-use crate::checksum::Checksums;
-use crate::image::ImageLimits;
-use protocol::{Fault, FaultCode};
+use crate::{Fault, FaultCode};
+use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-/// What the registry needs to know; the extension fills it from its settings at each call.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What an engine needs to know of a session; the extension fills it from its settings.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// Directories that hold model directories, searched in order.
+    #[serde(with = "crate::paths::list")]
     pub model_path: Vec<PathBuf>,
     /// File of the ONNX Runtime shared library, or a name for the system's loader.
+    #[serde(with = "crate::paths::one")]
     pub runtime: PathBuf,
     /// Where models run.
     pub device: Device,
     /// Threads inside one operator, per model; at least 1.
     pub intra_op_threads: usize,
+    /// Bytes that a model may take of a GPU's memory; `None` for all there is.
+    pub gpu_memory_limit: Option<u64>,
     /// Longest input text in bytes.
     pub max_input_bytes: usize,
     /// Most bytes and pixels of an image.
     pub image_limits: ImageLimits,
     /// Padded tokens of one run; `None` picks a good number for the device.
     pub max_batch_tokens: Option<usize>,
-    /// Where checksums are remembered.
-    pub checksums: Checksums,
+    /// The folder where checksums are remembered; nowhere on `None`.
+    #[serde(with = "crate::paths::optional")]
+    pub checksums: Option<PathBuf>,
+}
+
+/// What a picture may cost; checked against the header, before pixels are decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageLimits {
+    /// Size of the file.
+    pub max_bytes: usize,
+    /// Width times height.
+    pub max_pixels: u64,
 }
 
 /// Where models run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Device {
     /// CUDA device 0 where it can be had, else the CPU.
     Auto,
@@ -36,6 +50,16 @@ pub enum Device {
     Cpu,
     /// The CUDA device of this number, or an error.
     Cuda(i32),
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Device::Auto => f.write_str("auto"),
+            Device::Cpu => f.write_str("cpu"),
+            Device::Cuda(number) => write!(f, "cuda:{number}"),
+        }
+    }
 }
 
 impl FromStr for Device {
@@ -71,6 +95,7 @@ mod tests {
             ("cuda:3", Device::Cuda(3)),
         ] {
             assert_eq!(name.parse(), Ok(device));
+            assert_eq!(device.to_string().parse(), Ok(device));
         }
         for name in ["", "CPU", "cuda:", "cuda:-1", "cuda:x", "gpu", "cuda:99999999999"] {
             assert!(name.parse::<Device>().is_err(), "{name}");
