@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # bench.sh NAME…: tests/bench/NAME.py, one after the other, each against a throw-away server of its own that it knows
-# by the ITEMBANK_* variables. full-size is full_size.py. Without a name: all but full-size, each as far as it goes
-# with what is there; a bench that was asked for by name makes the models that it is missing.
+# by the ITEMBANK_* variables. full-size is full_size.py; engine stands for all that measure the engine process.
+# Without a name: all but full-size, each as far as it goes with what is there; a bench that was asked for by name
+# makes the models that it is missing.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
@@ -9,12 +10,18 @@ source "$ROOT/dev/throwaway.sh"
 cd "$ROOT"
 export PYTHONUNBUFFERED=1
 
-EVERYDAY=(p1_p2 p7 p9 families rerank)
-names=("$@")
-((${#names[@]} > 0)) || names=("${EVERYDAY[@]}")
+# Those that say themselves in which session models live: they need a server that has an engine process.
+OF_ENGINE=(p1_p2 p3 p4 p5 p6 p8 p10 p11)
+EVERYDAY=("${OF_ENGINE[@]}" p7 p9 families rerank)
+names=()
+for name in "$@"; do
+    if [[ $name == engine ]]; then names+=("${OF_ENGINE[@]}"); else names+=("$name"); fi
+done
+(($# > 0)) || names=("${EVERYDAY[@]}")
 for name in "${names[@]}"; do
     [[ -f tests/bench/${name//-/_}.py ]] ||
-        die "there is no bench $name" "there are: ${EVERYDAY[*]} full-size"
+        die "there is no bench $name" "there are: engine ${EVERYDAY[*]} full-size"
+    [[ $ENGINE == server || " ${OF_ENGINE[*]} " != *" $name "* ]] || die "bench $name needs ENGINE=server"
 done
 
 # What a bench needs besides the server and the default model.

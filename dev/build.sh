@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the extension (release) and installs it into the chosen PostgreSQL. Does nothing where no source changed.
+# Builds the extension and the engine's executable (release) and installs them into the chosen PostgreSQL. Does
+# nothing where no source changed.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 cd "$ROOT"
@@ -9,7 +10,8 @@ cd "$ROOT"
 sources=(Cargo.toml Cargo.lock itembank_embed.control src crates sql)
 want="$PG_CONFIG $("$PG_CONFIG" --version) $(rustc --version)"
 name=build-$PG
-if stamped "$name" "$want" && [[ -f $("$PG_CONFIG" --sharedir)/extension/itembank_embed.control ]] &&
+engine=$("$PG_CONFIG" --pkglibdir)/itembank-engine
+if stamped "$name" "$want" && [[ -f $("$PG_CONFIG" --sharedir)/extension/itembank_embed.control && -x $engine ]] &&
     [[ -z $(find "${sources[@]}" -newer "$DEV_DIR/stamps/$name" -print -quit) ]]; then
     exit
 fi
@@ -18,5 +20,10 @@ began=$(mktemp) # a source that is saved while cargo runs must count as newer
 trap 'rm -f "$began"' EXIT
 step "the extension, release build for PostgreSQL $PG (3 to 5 minutes the first time)"
 logged build env RUST_BACKTRACE=0 cargo pgrx install --release --pg-config "$PG_CONFIG" "${PG_FEATURES[@]}"
+step "the engine's executable, release build"
+logged build-engine cargo build --release --package engine --target-dir target
+# Put in place by renaming: a running engine keeps the old file.
+install -m 0755 target/release/itembank-engine "$engine.new"
+mv -f "$engine.new" "$engine"
 stamp "$name" "$want"
 touch -r "$began" "$DEV_DIR/stamps/$name"

@@ -97,19 +97,25 @@ init_data() {
 # conf NAME VALUE: one line of a configuration file
 conf() { printf "%s = '%s'\n" "$1" "${2//\'/\'\'}"; }
 
+# Where models live: `server`, one engine process for all sessions, or `backend`, each session's own process.
+ENGINE=${ENGINE:-server}
+
 # server_conf DIR: its whole text; more settings, of conf's form, come on standard input
 server_conf() {
-    local sockets=''
+    local sockets='' preload=shared_preload_libraries
     if socket_fits "$1"; then sockets=$1/run; fi
+    # Loaded before a session's first statement in any case, so that its settings are guarded from then on.
+    [[ $ENGINE == server ]] || preload=session_preload_libraries
     echo '# Written anew at every start by dev/cluster.sh. Your own settings: ALTER SYSTEM.'
     echo "# For $("$PGBIN/postgres" --version) in $PGBIN"
+    # A library that is loaded at start is replaced by a start.
+    echo "# With the extension of $(stat -c %y "$("$PG_CONFIG" --pkglibdir)/itembank_embed.so" 2>/dev/null || echo 'no build yet')"
     conf port "$(<"$1/port")"
     conf listen_addresses 127.0.0.1
     conf unix_socket_directories "$sockets"
     conf unix_socket_permissions 0700
     conf log_line_prefix '%m [%p] %q%u@%d '
-    # Loaded before a session's first statement, so that its settings are guarded from then on.
-    conf session_preload_libraries itembank_embed
+    conf "$preload" itembank_embed
     conf itembank_embed.model_path "$MODELS"
     conf itembank_embed.onnxruntime_path "$(onnxruntime_library)"
     cat

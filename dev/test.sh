@@ -21,7 +21,7 @@ report() {
     all_passed=$((all_passed + passed))
     all_failed=$((all_failed + failed))
     all_skipped=$((all_skipped + skipped))
-    summary+=("$(printf '%-8s %5d passed %5d failed %5d skipped   %s' "$1" "$passed" "$failed" "$skipped" "$mark")")
+    summary+=("$(printf '%-16s %5d passed %5d failed %5d skipped   %s' "$1" "$passed" "$failed" "$skipped" "$mark")")
 }
 
 # runner NAME COMMAND…: sets RC; what it says goes to its log and, with VERBOSE=1 or where it failed, onto the screen
@@ -51,49 +51,65 @@ run_cargo() {
         "$(sum cargo.log '^test result: .* ([0-9]+) failed;.*')" "$(sum cargo.log '^test result: .* ([0-9]+) ignored;.*')"
 }
 
+# What follows runs twice, with the engine in each session's own process and with one for the whole server: the
+# same tests, the same expected results.
 run_regress() {
-    runner regress dev/regress.sh
-    report regress "$(lines regress '^ok ')" "$(lines regress '^not ok ')"
+    local name=regress-$ENGINE
+    runner "$name" dev/regress.sh
+    report "$name" "$(lines "$name" '^ok ')" "$(lines "$name" '^not ok ')"
 }
 
 # Counted from its report; what it prints is for people.
 run_pytest() {
-    local all failed skipped
-    counted() { sum pytest.xml ".*<testsuite [^>]*\b$1=\"([0-9]+)\".*"; }
+    local all failed skipped name=pytest-$ENGINE which
+    counted() { sum "$name.xml" ".*<testsuite [^>]*\b$1=\"([0-9]+)\".*"; }
+    # What needs no server, and what is about one of the engines, runs once.
+    case $ENGINE in
+        backend) which=(-m 'not server' tests models) ;;
+        server) which=(-m 'not backend' tests) ;;
+    esac
+    runner "$name" dev/pytest.sh -ra --color=no --junitxml="$TEST_LOGS/$name.xml" "${which[@]}"
+    all=$(counted tests) skipped=$(counted skipped) failed=$(($(counted failures) + $(counted errors)))
+    report "$name" "$((all - failed - skipped))" "$failed" "$skipped"
+}
+
+run_tokenize() {
     # For tests/parity/test_vocabularies.py, which would be skipped without.
     runner tokenize cargo build --release --package inference --example tokenize
     ((RC == 0)) || report tokenize 0 1
-    runner pytest dev/pytest.sh -ra --color=no --junitxml="$TEST_LOGS/pytest.xml" tests models
-    all=$(counted tests) skipped=$(counted skipped) failed=$(($(counted failures) + $(counted errors)))
-    report pytest "$((all - failed - skipped))" "$failed" "$skipped"
 }
 
 # The demonstration is the product: it has to run, and each of its five searches and of its two with reranking to show
 # its five items, and reranking to be measured and drawn.
 demo() {
+    rm -f "$TEST_LOGS/demo-recall.svg"
     in_cluster postgres -c 'CREATE DATABASE demo' && in_cluster demo -c 'CREATE EXTENSION itembank_embed CASCADE' &&
         PGCLIENTENCODING=UTF8 in_cluster demo -v drawing="$TEST_LOGS/demo-recall.svg" -f dev/demo.sql
 }
 run_demo() {
-    local tables items measured drawn
-    runner demo demo
-    tables=$(lines demo '^ *rank │.*│ *similarity │')
-    items=$(lines demo '^ +[1-5] │ .+│ +0\.[0-9]+ │ ')
-    measured=$(lines demo '^ (vectors|reranked) +│ +50 │ ')
+    local tables items measured drawn name=demo-$ENGINE
+    runner "$name" demo
+    tables=$(lines "$name" '^ *rank │.*│ *similarity │')
+    items=$(lines "$name" '^ +[1-5] │ .+│ +0\.[0-9]+ │ ')
+    measured=$(lines "$name" '^ (vectors|reranked) +│ +50 │ ')
     drawn=$(grep -c '</svg>' "$TEST_LOGS/demo-recall.svg" || true)
     note "$tables tables of results, $items items"
-    report demo "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1))"
+    report "$name" "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1))"
 }
 
-step "PostgreSQL $PG for the tests"
-throwaway_start test
-TEST_LOGS=$CLUSTER/logs
-mkdir "$TEST_LOGS"
+TEST_LOGS=$TEST_DIR/logs-$PG
+rm -rf "$TEST_LOGS"
+mkdir -p "$TEST_LOGS"
 run_lint
 run_cargo
-run_regress
-run_pytest
-run_demo
+run_tokenize
+for ENGINE in backend server; do
+    step "PostgreSQL $PG for the tests, engine: $ENGINE"
+    throwaway_start test
+    run_regress
+    run_pytest
+    run_demo
+done
 
 echo
 printf '%s\n' "${summary[@]}"

@@ -110,3 +110,17 @@ COMMENT ON FUNCTION evaluation_runs(json) IS
     'the runs of a JSON object of models and queries, checked, in its order';
 COMMENT ON FUNCTION evaluation_categories(text) IS
     'the categories of queries as a SELECT gives them, read-only';
+COMMENT ON FUNCTION load_model(text) IS
+    'loads a model now; false where it was loaded already';
+COMMENT ON FUNCTION unload_model(text) IS
+    'lets a model go, so that its memory is free; false where it was not loaded';
+COMMENT ON FUNCTION engine_status() IS
+    'state, work, times and troubles of the engine, in one row';
+COMMENT ON FUNCTION engine_models() IS
+    'statistics of the engine process, a row for each model';
+COMMENT ON FUNCTION engine_summary() IS
+    'the engine and its models on one screen';
+COMMENT ON FUNCTION engine_reset_statistics() IS
+    'sets the statistics of the engine process to zero';
+COMMENT ON VIEW itembank_engine IS
+    'statistics of the engine process, a row for each model';

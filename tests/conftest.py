@@ -15,6 +15,12 @@ ROOT = Path(__file__).resolve().parent.parent
 FIXTURES = ROOT / "tests" / "fixtures" / "models"
 
 
+def pytest_configure(config):
+    """The suite runs twice, with models in each session's process and with one engine process."""
+    config.addinivalue_line("markers", "backend: about models in a session's own process")
+    config.addinivalue_line("markers", "server: about the engine process of the whole server")
+
+
 def setting(name: str) -> str:
     """A variable of the throw-away server; without a server its tests are skipped."""
     if not os.environ.get("ITEMBANK_TEST_URL"):

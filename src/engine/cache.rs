@@ -1,7 +1,7 @@
 //! This backend's most recently embedded rows, up to `itembank_embed.cache_size`.
 //!
-//! Keys hold the whole text, so two texts never share a vector; the number of the model's load is
-//! part of a key, so a changed model, device or setting never serves an old vector.
+//! Keys hold the whole text, so two texts never share a vector; the version of the model is part of
+//! a key, so a changed model, device or setting never serves an old vector.
 
 use crate::postgres::settings;
 use lru::LruCache;
@@ -46,17 +46,17 @@ thread_local! {
 }
 
 /// The vector of a recent row.
-pub fn get(load: u64, key: &Key) -> Option<Vec<f32>> {
+pub fn get(version: u64, key: &Key) -> Option<Vec<f32>> {
     CACHE.with_borrow_mut(|cache| {
         cache.shrink_to(settings::cache_bytes());
-        cache.entries.get(&(load, key.clone())).cloned()
+        cache.entries.get(&(version, key.clone())).cloned()
     })
 }
 
 /// Remembers a row, and forgets the oldest ones that no longer fit.
-pub fn put(load: u64, key: Key, vector: &[f32]) {
+pub fn put(version: u64, key: Key, vector: &[f32]) {
     CACHE.with_borrow_mut(|cache| {
-        cache.put((load, key), vector.to_vec());
+        cache.put((version, key), vector.to_vec());
         cache.shrink_to(settings::cache_bytes());
     });
 }

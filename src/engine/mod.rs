@@ -1,12 +1,20 @@
-//! Answers requests. Today by models inside this backend; an engine process for the whole server
-//! is to stand behind the same functions.
+//! Answers requests: by the engine process that all sessions share, or by models inside this backend.
 
 mod backend;
 mod cache;
+mod client;
 mod combined;
+mod connection;
 mod repeats;
+mod status;
+mod summary;
+pub mod supervisor;
 
-use crate::postgres::settings;
+pub use status::{engine_state, reset_statistics};
+pub use summary::{failures, padding_share, summary};
+
+use crate::postgres::settings::{self, EngineChoice};
+use crate::postgres::shared;
 use combined::Side;
 use inference::Options;
 use protocol::{
@@ -27,18 +35,17 @@ pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
         [input] => cache::Key::of(&request, input),
         _ => None,
     };
-    let Some(key) = key else { return run_embed(request, options).map(|reply| reply.vectors) };
-    if let Some(load) = backend::load_number(&request.model, &options)
-        && let Some(vector) = cache::get(load, &key)
-    {
+    let Some(key) = key.filter(|_| settings::cache_bytes() > 0) else {
+        return run_embed(request, options).map(|reply| reply.vectors);
+    };
+    // Taken before the call: where the model changes meanwhile, nobody asks for this version again.
+    let version = inference::version(&request.model, &options);
+    if let Some(vector) = version.and_then(|version| cache::get(version, &key)) {
         return Ok(vec![Some(vector)]);
     }
-    let model = request.model.clone();
-    let reply = run_embed(request, options.clone())?;
-    if let [Some(vector)] = reply.vectors.as_slice()
-        && let Some(load) = backend::load_number(&model, &options)
-    {
-        cache::put(load, key, vector);
+    let reply = run_embed(request, options)?;
+    if let (Some(version), [Some(vector)]) = (version, reply.vectors.as_slice()) {
+        cache::put(version, key, vector);
     }
     Ok(reply.vectors)
 }
@@ -56,7 +63,7 @@ pub fn rerank(mut request: Rerank) -> Result<Vec<Option<f32>>, Fault> {
         return Ok(vec![None; request.candidates.len()]);
     }
     let repeats = Repeats::take_out(&mut request.candidates);
-    match backend::ask(Request::Rerank(request), settings::options()?)? {
+    match ask(Request::Rerank(request), settings::options()?)? {
         Reply::Scores(Scores { mut scores, .. }) => {
             repeats.put_back(&mut scores);
             Ok(scores)
@@ -65,9 +72,26 @@ pub fn rerank(mut request: Rerank) -> Result<Vec<Option<f32>>, Fault> {
     }
 }
 
+/// Loads a model, all of it; says whether anything was loaded.
+pub fn load_model(name: String) -> Result<bool, Fault> {
+    change(Request::Load(name))
+}
+
+/// Lets a model go; says whether it was held.
+pub fn unload_model(name: String) -> Result<bool, Fault> {
+    change(Request::Unload(name))
+}
+
+fn change(request: Request) -> Result<bool, Fault> {
+    match ask(request, settings::options()?)? {
+        Reply::Changed(changed) => Ok(changed),
+        other => Err(mismatch(&other)),
+    }
+}
+
 /// How many elements the vectors of a model have.
 fn dimensions(model: &str) -> Result<usize, Fault> {
-    match backend::ask(Request::Dimensions(model.to_owned()), settings::options()?)? {
+    match ask(Request::Dimensions(model.to_owned()), settings::options()?)? {
         Reply::Dimensions(dimensions) => Ok(dimensions),
         other => Err(mismatch(&other)),
     }
@@ -75,7 +99,7 @@ fn dimensions(model: &str) -> Result<usize, Fault> {
 
 /// Counts the tokens of one text.
 pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
-    match backend::ask(Request::CountTokens(request), settings::options()?)? {
+    match ask(Request::CountTokens(request), settings::options()?)? {
         Reply::TokenCount(count) => Ok(count),
         other => Err(mismatch(&other)),
     }
@@ -83,16 +107,38 @@ pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
 
 /// Lists the installed models.
 pub fn models() -> Result<Vec<ModelStatus>, Fault> {
-    match backend::ask(Request::Models, settings::options()?)? {
+    match ask(Request::Models, settings::options()?)? {
         Reply::Models(models) => Ok(models),
         other => Err(mismatch(&other)),
     }
 }
 
 fn run_embed(request: Embed, options: Options) -> Result<Embeddings, Fault> {
-    match backend::ask(Request::Embed(request), options)? {
+    match ask(Request::Embed(request), options)? {
         Reply::Embeddings(embeddings) => Ok(embeddings),
         other => Err(mismatch(&other)),
+    }
+}
+
+/// Asks the engine that the session's settings choose.
+fn ask(request: Request, options: Options) -> Result<Reply, Fault> {
+    match is_server()? {
+        true => client::ask(request, &options),
+        false => backend::ask(request, options),
+    }
+}
+
+/// Whether the engine process answers, and not this backend.
+fn is_server() -> Result<bool, Fault> {
+    match (settings::engine_choice(), shared::available()) {
+        (EngineChoice::Backend, _) => Ok(false),
+        (EngineChoice::Auto, available) => Ok(available),
+        (EngineChoice::Server, true) => Ok(true),
+        (EngineChoice::Server, false) => {
+            Err(Fault::new(FaultCode::NotInPrerequisiteState, "this server keeps no engine process")
+                .detail("itembank_embed is not in shared_preload_libraries.")
+                .hint("Add it there and restart the server, or set itembank_embed.engine to 'auto' or 'backend'."))
+        }
     }
 }
 

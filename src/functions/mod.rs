@@ -2,6 +2,7 @@
 #![allow(unsafe_code, reason = "what #[pg_extern] expands to; none is written by hand")]
 
 mod embed;
+mod engine;
 mod evaluation;
 mod item_bank;
 mod models;

@@ -1,4 +1,4 @@
-//! `models()`: what is installed.
+//! `models()`: what is installed; `load_model` and `unload_model`.
 
 use crate::engine;
 use crate::postgres::error::raise;
@@ -21,7 +21,7 @@ type Row = (
 
 /// Every directory under `itembank_embed.model_path`: a model, or what keeps it from being one.
 ///
-/// `device` and `loaded` speak of this session.
+/// `device` and `loaded` speak of the engine that answers this session: the engine process, or this backend.
 #[pg_extern(volatile, parallel_restricted, cost = 1000)]
 #[expect(clippy::type_complexity, reason = "pgrx reads column names from this very type")]
 fn models() -> TableIterator<
@@ -57,4 +57,16 @@ fn models() -> TableIterator<
         )
     });
     TableIterator::new(rows.collect::<Vec<_>>())
+}
+
+/// Loads all of a model now, so that no later call waits for it; false where it was loaded already.
+#[pg_extern(volatile, parallel_restricted, cost = 1000000)]
+fn load_model(name: Text) -> bool {
+    engine::load_model(name.into_string()).unwrap_or_else(raise)
+}
+
+/// Lets a model go, so that its memory is free; false where it was not loaded. The next call loads it again.
+#[pg_extern(volatile, parallel_restricted, cost = 1000)]
+fn unload_model(name: Text) -> bool {
+    engine::unload_model(name.into_string()).unwrap_or_else(raise)
 }

@@ -3,9 +3,16 @@
 
 pub mod aggregate;
 pub mod array;
+pub mod background;
+pub mod child;
 pub mod error;
+pub mod interrupts;
+pub mod log;
 pub mod query;
 pub mod settings;
+pub mod shared;
+pub mod signals;
+pub mod socket;
 pub mod text;
 pub mod varlena;
 pub mod vector;

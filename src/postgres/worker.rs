@@ -5,13 +5,14 @@
 //! latch: a cancel, timeout or termination stops the job, waits for its end, and is then served as
 //! Postgres would. The job must never call Postgres.
 
+use crate::postgres::interrupts::{self, Interest};
+use crate::postgres::signals::SignalsBlocked;
 use inference::Cancel;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use protocol::{Fault, FaultCode};
 use std::cell::RefCell;
-use std::mem::MaybeUninit;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender, TryRecvError};
@@ -68,16 +69,16 @@ impl<T> Running<T> {
                 Err(TryRecvError::Disconnected) => return Err(thread_lost()),
                 Err(TryRecvError::Empty) => {}
             }
-            wait_for_latch_or(&self.done);
+            interrupts::wait(Some((self.done.as_fd(), Interest::Read)), None);
             drain(&self.done);
-            if stop_requested() {
+            if interrupts::stop_requested() {
                 self.cancel.request();
                 // Bounded by one operator of the model; only then may this thread leave.
                 let _ = self.result.recv();
-                check_for_interrupts!();
+                interrupts::serve();
                 return Err(Fault::canceled());
             }
-            check_for_interrupts!();
+            interrupts::serve();
         }
     }
 }
@@ -87,34 +88,6 @@ impl<T> Drop for Running<T> {
         self.cancel.request();
         // An error where the job has ended and its result was taken: nothing is left to wait for.
         let _ = self.result.recv();
-    }
-}
-
-/// Whether Postgres would end the statement or the session now.
-fn stop_requested() -> bool {
-    // SAFETY: plain reads of variables that Postgres' handlers set for this thread.
-    unsafe {
-        let held = pg_sys::InterruptHoldoffCount != 0 || pg_sys::CritSectionCount != 0;
-        let cancel = pg_sys::QueryCancelPending != 0 && pg_sys::QueryCancelHoldoffCount == 0;
-        !held && (cancel || pg_sys::ProcDiePending != 0)
-    }
-}
-
-fn wait_for_latch_or(done: &OwnedFd) {
-    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
-    // SAFETY: this is the main thread, MyLatch is its own, and the descriptor is open. Exit on the
-    // postmaster's death goes through `at_exit` below.
-    unsafe {
-        let happened = pg_sys::WaitLatchOrSocket(
-            pg_sys::MyLatch,
-            events as i32,
-            done.as_raw_fd(),
-            -1,
-            pg_sys::PG_WAIT_EXTENSION,
-        );
-        if happened as u32 & pg_sys::WL_LATCH_SET != 0 {
-            pg_sys::ResetLatch(pg_sys::MyLatch);
-        }
     }
 }
 
@@ -188,37 +161,6 @@ fn drain(done: &OwnedFd) {
     let mut count = 0u64;
     // SAFETY: reads at most eight bytes into a live value; an empty counter returns at once.
     unsafe { libc::read(done.as_raw_fd(), (&raw mut count).cast(), size_of::<u64>()) };
-}
-
-/// Blocks every signal of this thread but those of its own faults, until dropped.
-///
-/// The one exception that Postgres handles, SIGFPE, is blocked too.
-struct SignalsBlocked(libc::sigset_t);
-
-impl SignalsBlocked {
-    fn new() -> Self {
-        // Not SIGFPE: Postgres has a handler for it, which must never run here. Blocked, a division
-        // that traps ends the process, as a fault of this thread should.
-        const OF_FAULTS: [i32; 5] =
-            [libc::SIGSEGV, libc::SIGBUS, libc::SIGILL, libc::SIGABRT, libc::SIGTRAP];
-        let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        // SAFETY: sigfillset and pthread_sigmask fill the sets that they are given.
-        unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            for signal in OF_FAULTS {
-                libc::sigdelset(all.as_mut_ptr(), signal);
-            }
-            libc::pthread_sigmask(libc::SIG_SETMASK, all.as_ptr(), before.as_mut_ptr());
-            Self(before.assume_init())
-        }
-    }
-}
-
-impl Drop for SignalsBlocked {
-    fn drop(&mut self) {
-        // SAFETY: restores the mask that `new` has read.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &self.0, std::ptr::null_mut()) };
-    }
 }
 
 fn panicked(panic: &(dyn std::any::Any + Send)) -> Fault {

@@ -120,6 +120,7 @@ def test_a_cancel_ends_a_running_batch_soon(sql, url):
     assert sorted(waits)[len(waits) // 2] < 0.1 and max(waits) < 0.5
 
 
+@pytest.mark.backend
 @pytest.mark.parametrize("timeout", [10, 60, 150, 250])
 def test_a_timeout_ends_a_load_soon(url, timeout):
     """A load takes about a second, so each of these falls into it; the next call loads anew."""
@@ -152,6 +153,7 @@ def threads_of(pid):
     return [(t / "status").read_text() for t in tasks.iterdir()] if tasks.exists() else []
 
 
+@pytest.mark.backend
 def test_postgres_signals_reach_the_main_thread_alone(sql):
     """SIGUSR1, SIGALRM, SIGINT, SIGTERM, SIGHUP are blocked in every thread but the main one."""
     warm(sql)
@@ -164,6 +166,7 @@ def test_postgres_signals_reach_the_main_thread_alone(sql):
             assert blocked >> (signal - 1) & 1, status
 
 
+@pytest.mark.backend
 def test_stopped_loads_do_not_pile_up(url):
     """Each leaves its load behind; there is never more than one, and the last is made use of."""
     with psycopg.connect(url, autocommit=True) as fresh:

@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 from conftest import embed, fails, setting
 
+# An engine process has one library for all sessions: tests/engine.
+pytestmark = pytest.mark.backend
+
 EMBED = "SELECT embed('tiny-bert', 'a')"
 NOT_IN_PREREQUISITE_STATE = "55000"
 

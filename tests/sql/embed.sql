@@ -1,13 +1,13 @@
 -- embed() and count_tokens(): shapes, NULLs, arrays, prompts, sizes. Values: tests/parity.
 \getenv fixtures ITEMBANK_FIXTURES
 SET itembank_embed.model_path = :'fixtures';
-SELECT name, kind, modalities, dimensions, max_tokens, precision, device, loaded, problem
+SELECT name, kind, modalities, dimensions, max_tokens, precision, problem
 FROM models() ORDER BY name;
 
 -- One row: a unit vector of the model's size.
 SELECT vector_dims(e), round(vector_norm(e)::numeric, 5) FROM embed('tiny-bert', '두 근의 합은?') AS e;
 SELECT pg_typeof(embed('tiny-bert', 'a'));
-SELECT name, device LIKE 'cpu%' AS on_cpu, loaded FROM models() WHERE loaded;
+SELECT name, device LIKE 'cpu%' AS on_cpu, loaded FROM models() WHERE name = 'tiny-bert';
 
 -- The same text, the same vector; the task picks the prompt, document by default.
 SELECT embed('tiny-bert', 'a') = embed('tiny-bert', 'a') AS same,

@@ -22,10 +22,10 @@ SELECT embed('tiny-bert', 'a');
 SET itembank_embed.device = 'auto';
 SELECT vector_dims(embed('tiny-bert', 'a'));
 SELECT device LIKE 'cpu (no CUDA: libonnxruntime_providers_cuda.so is missing%' AS says_why
-FROM models() WHERE loaded;
+FROM models() WHERE name = 'tiny-bert';
 SET itembank_embed.device = 'cpu';
 SELECT vector_dims(embed('tiny-bert', 'a'));
-SELECT device FROM models() WHERE loaded;
+SELECT device FROM models() WHERE name = 'tiny-bert';
 
 -- The number of threads and the size of a run change no vector.
 SELECT embed('tiny-bert', '문제') AS before \gset

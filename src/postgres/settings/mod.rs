@@ -1,281 +1,31 @@
 //! The settings of the extension, and typed values from them.
 //!
-//! All belong to the superuser: they name files that the server opens and bound what it spends.
+//! All belong to the superuser: they name files that the server opens and bound what it spends. A
+//! file a subject: what a session asks with, which models it means, the engine process.
 
-use crate::postgres::text;
-use inference::{Checksums, Device, ImageLimits, Options};
-use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
+mod engine;
+mod models;
+mod session;
+
+pub use engine::{
+    EngineChoice, engine_choice, engine_path, engine_settings, hang_timeout, start_timeout,
+};
+pub use models::{NamedModel, model_name};
+pub use session::{cache_bytes, options};
+
+use pgrx::guc::GucSetting;
 use pgrx::pg_sys;
-use pgrx::pg_sys::panic::ErrorReport;
-use pgrx::prelude::*;
 use protocol::{Fault, FaultCode};
-use std::ffi::{CStr, CString, c_char, c_void};
+use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
-use std::sync::LazyLock;
-
-/// In `model_path`: the server's directory for shared files of extensions.
-const SHAREDIR: &str = "$sharedir";
-/// Threads inside an operator where the setting is 0: more do not help one short text, and every
-/// session has its own.
-const MAX_DEFAULT_THREADS: usize = 4;
-
-static MODEL_PATH: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"$sharedir/itembank_embed/models"));
-static ONNXRUNTIME_PATH: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"libonnxruntime.so"));
-static DEVICE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(Some(c"auto"));
-static INTRA_OP_THREADS: GucSetting<i32> = GucSetting::<i32>::new(0);
-static MAX_INPUT_BYTES: GucSetting<i32> = GucSetting::<i32>::new(256 * 1024);
-static MAX_BATCH_TOKENS: GucSetting<i32> = GucSetting::<i32>::new(0);
-static MAX_IMAGE_BYTES: GucSetting<i32> = GucSetting::<i32>::new(32 * 1024 * 1024);
-static MAX_IMAGE_PIXELS: GucSetting<i32> = GucSetting::<i32>::new(50_000_000);
-static QWEN_MODEL: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"Qwen3-VL-Embedding-2B"));
-static KURE_MODEL: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"KURE-v1"));
-static SIGLIP_MODEL: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"siglip-base-patch16-224"));
-static RERANK_MODEL: GucSetting<Option<CString>> =
-    GucSetting::<Option<CString>>::new(Some(c"multilingual-e5-small"));
-static CACHE_SIZE: GucSetting<i32> = GucSetting::<i32>::new(4096);
-
-/// Looked up once: a quota that changes later must not load every model again.
-static DEFAULT_THREADS: LazyLock<usize> = LazyLock::new(|| {
-    std::thread::available_parallelism().map_or(1, |n| n.get().min(MAX_DEFAULT_THREADS))
-});
-
-/// A model that has SQL functions of its own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NamedModel {
-    /// Behind `qwen_embed`.
-    Qwen,
-    /// Behind `kure_embed` and the text half of `combined_embed`.
-    Kure,
-    /// Behind `siglip_embed_text`, `siglip_embed_image` and the image half of `combined_embed`.
-    Siglip,
-    /// Behind `rerank`, `rerank_score` and `rerank_batch` where the call names none.
-    Rerank,
-}
-
-impl NamedModel {
-    /// The setting's name, without the prefix.
-    pub fn setting(self) -> &'static str {
-        match self {
-            NamedModel::Qwen => "qwen_model",
-            NamedModel::Kure => "kure_model",
-            NamedModel::Siglip => "siglip_model",
-            NamedModel::Rerank => "rerank_model",
-        }
-    }
-}
 
 /// Defines all settings; called from `_PG_init`.
 pub fn define() {
-    define_paths();
-    define_device();
-    define_models();
-    define_limits();
+    session::define();
+    models::define();
+    engine::define();
     // SAFETY: a constant prefix; misspelt settings become errors from here on.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"itembank_embed".as_ptr()) };
-}
-
-fn define_models() {
-    let model = |name, what, setting| {
-        let more = c"A directory under itembank_embed.model_path.";
-        let (context, flags) = (GucContext::Suset, GucFlags::default());
-        GucRegistry::define_string_guc(name, what, more, setting, context, flags);
-    };
-    model(c"itembank_embed.qwen_model", c"The model of qwen_embed.", &QWEN_MODEL);
-    model(
-        c"itembank_embed.kure_model",
-        c"The model of kure_embed, and of combined_embed's text.",
-        &KURE_MODEL,
-    );
-    model(
-        c"itembank_embed.siglip_model",
-        c"The model of siglip_embed_text, siglip_embed_image, and of combined_embed's image.",
-        &SIGLIP_MODEL,
-    );
-    model(
-        c"itembank_embed.rerank_model",
-        c"The model of rerank, rerank_score and rerank_batch where a call names none.",
-        &RERANK_MODEL,
-    );
-}
-
-fn define_limits() {
-    let int = |name, what, more, setting, min, max, flags| {
-        GucRegistry::define_int_guc(name, what, more, setting, min, max, GucContext::Suset, flags);
-    };
-    int(
-        c"itembank_embed.intra_op_threads",
-        c"Threads that one model uses inside an operator.",
-        c"0 takes the number of processors, at most 4. Each session has its own threads.",
-        &INTRA_OP_THREADS,
-        0,
-        256,
-        GucFlags::default(),
-    );
-    int(
-        c"itembank_embed.max_input_bytes",
-        c"Longest input text.",
-        c"A longer one is an error, before anything is computed. One text's tokens are counted in one go, \
-          about 0.3 s a megabyte, which a cancel has to wait for.",
-        &MAX_INPUT_BYTES,
-        1,
-        256 * 1024 * 1024,
-        GucFlags::UNIT_BYTE,
-    );
-    int(
-        c"itembank_embed.max_batch_tokens",
-        c"Padded tokens of one run of a model.",
-        c"0 picks 512 on a CPU and 16384 on a GPU. A longer text runs alone.",
-        &MAX_BATCH_TOKENS,
-        0,
-        1024 * 1024,
-        GucFlags::default(),
-    );
-    int(
-        c"itembank_embed.cache_size",
-        c"Memory of each session for its most recent embeddings.",
-        c"0 turns the cache off.",
-        &CACHE_SIZE,
-        0,
-        1024 * 1024,
-        GucFlags::UNIT_KB,
-    );
-    define_image_limits();
-}
-
-fn define_image_limits() {
-    let int = |name, what, more, setting, max, flags| {
-        GucRegistry::define_int_guc(name, what, more, setting, 1, max, GucContext::Suset, flags);
-    };
-    int(
-        c"itembank_embed.max_image_bytes",
-        c"Largest image, as a file.",
-        c"A larger one is an error, before it is read.",
-        &MAX_IMAGE_BYTES,
-        1024 * 1024 * 1024,
-        GucFlags::UNIT_BYTE,
-    );
-    int(
-        c"itembank_embed.max_image_pixels",
-        c"Largest image, in pixels.",
-        c"A larger one is an error, before memory is taken for it; up to 24 bytes a pixel are needed.",
-        &MAX_IMAGE_PIXELS,
-        1_000_000_000,
-        GucFlags::default(),
-    );
-}
-
-fn define_paths() {
-    let path = |name, what, more, setting| {
-        let flags = GucFlags::SUPERUSER_ONLY;
-        GucRegistry::define_string_guc(name, what, more, setting, GucContext::Suset, flags);
-    };
-    path(
-        c"itembank_embed.model_path",
-        c"Directories that hold model directories, separated by colons.",
-        c"$sharedir stands for the server's directory of shared files.",
-        &MODEL_PATH,
-    );
-    path(
-        c"itembank_embed.onnxruntime_path",
-        c"File of the ONNX Runtime shared library, version 1.24 or later.",
-        c"A name without a slash is looked up by the system's loader.",
-        &ONNXRUNTIME_PATH,
-    );
-}
-
-fn define_device() {
-    // SAFETY: the check hook is guarded against unwinding by #[pg_guard].
-    unsafe {
-        GucRegistry::define_string_guc_with_hooks(
-            c"itembank_embed.device",
-            c"Where models run: auto, cpu, cuda or cuda:N.",
-            c"auto takes the first CUDA device where it can be used, else the CPU; models() says which.",
-            &DEVICE,
-            GucContext::Suset,
-            GucFlags::default(),
-            Some(check_device),
-            None,
-            None,
-        );
-    }
-}
-
-#[pg_guard]
-unsafe extern "C-unwind" fn check_device(
-    value: *mut *mut c_char,
-    _extra: *mut *mut c_void,
-    _source: pg_sys::GucSource::Type,
-) -> bool {
-    // SAFETY: Postgres passes a pointer to the proposed value, which may be null.
-    let name = unsafe { if (*value).is_null() { c"" } else { CStr::from_ptr(*value) } };
-    match name.to_string_lossy().parse::<Device>() {
-        Ok(_) => true,
-        Err(fault) => {
-            set_check_hint(&fault);
-            false
-        }
-    }
-}
-
-/// What `SET` shows below its own "invalid value for parameter".
-fn set_check_hint(fault: &Fault) {
-    let Some(hint) = fault.hint.as_deref().and_then(|hint| CString::new(hint).ok()) else { return };
-    // SAFETY: the string is copied into the error context, which Postgres clears before each check.
-    unsafe { pg_sys::GUC_check_errhint_string = pg_sys::pstrdup(hint.as_ptr()) };
-}
-
-/// The engine's options as the settings stand now.
-pub fn options() -> Result<Options, Fault> {
-    let positive =
-        |setting: &GucSetting<i32>| usize::try_from(setting.get()).ok().filter(|n| *n > 0);
-    Ok(Options {
-        model_path: model_path(&string(&MODEL_PATH, "model_path")?),
-        runtime: PathBuf::from(string(&ONNXRUNTIME_PATH, "onnxruntime_path")?),
-        device: string(&DEVICE, "device")?.parse()?,
-        intra_op_threads: positive(&INTRA_OP_THREADS).unwrap_or(*DEFAULT_THREADS),
-        max_input_bytes: positive(&MAX_INPUT_BYTES).unwrap_or(1),
-        image_limits: ImageLimits {
-            max_bytes: positive(&MAX_IMAGE_BYTES).unwrap_or(1),
-            max_pixels: positive(&MAX_IMAGE_PIXELS).unwrap_or(1) as u64,
-        },
-        max_batch_tokens: positive(&MAX_BATCH_TOKENS),
-        checksums: Checksums::new(Some(data_directory().join("itembank_embed/checksums"))),
-    })
-}
-
-/// The name of the model behind a function.
-pub fn model_name(model: NamedModel) -> Result<String, Fault> {
-    let setting = match model {
-        NamedModel::Qwen => &QWEN_MODEL,
-        NamedModel::Kure => &KURE_MODEL,
-        NamedModel::Siglip => &SIGLIP_MODEL,
-        NamedModel::Rerank => &RERANK_MODEL,
-    };
-    string(setting, model.setting())
-}
-
-/// Bytes of the session's embedding cache.
-pub fn cache_bytes() -> usize {
-    usize::try_from(CACHE_SIZE.get()).unwrap_or(0) * 1024
-}
-
-/// Writes messages of ONNX Runtime to the server's log, and only there: they may name files.
-pub fn log_to_server(messages: Vec<String>) {
-    for message in messages {
-        let message = text::to_server(&format!("onnxruntime: {message}"));
-        ErrorReport::new(PgSqlErrorCode::ERRCODE_WARNING, message, "")
-            .report(PgLogLevel::LOG_SERVER_ONLY);
-    }
-}
-
-fn model_path(setting: &str) -> Vec<PathBuf> {
-    let entries = setting.split(':').filter(|entry| !entry.is_empty());
-    entries.map(|entry| PathBuf::from(entry.replace(SHAREDIR, &share_directory()))).collect()
 }
 
 fn string(setting: &GucSetting<Option<CString>>, name: &str) -> Result<String, Fault> {
@@ -287,6 +37,16 @@ fn string(setting: &GucSetting<Option<CString>>, name: &str) -> Result<String, F
     })
 }
 
+/// A number above 0; `None` where it stands for "not set".
+fn positive(setting: &GucSetting<i32>) -> Option<usize> {
+    usize::try_from(setting.get()).ok().filter(|n| *n > 0)
+}
+
+/// Bytes of a setting in kB; `None` where it is 0.
+fn kilobytes(setting: &GucSetting<i32>) -> Option<u64> {
+    positive(setting).map(|n| n as u64 * 1024)
+}
+
 fn share_directory() -> String {
     let mut buffer = [0 as c_char; pg_sys::MAXPGPATH as usize];
     // SAFETY: my_exec_path is set before any extension loads; the buffer has the size required.
@@ -294,6 +54,12 @@ fn share_directory() -> String {
         pg_sys::get_share_path((&raw const pg_sys::my_exec_path).cast(), buffer.as_mut_ptr());
         CStr::from_ptr(buffer.as_ptr()).to_string_lossy().into_owned()
     }
+}
+
+fn library_directory() -> String {
+    // SAFETY: pkglib_path is set before any extension loads, and ends with a NUL.
+    let path = unsafe { CStr::from_ptr((&raw const pg_sys::pkglib_path).cast()) };
+    path.to_string_lossy().into_owned()
 }
 
 fn data_directory() -> PathBuf {
