@@ -188,12 +188,22 @@ impl Stage {
         self.ask_rows(numbers.iter().map(row).collect())
     }
 
+    /// The same, by somebody in no hurry.
+    pub fn ask_some_time(&self, numbers: &[f32]) -> Arc<Job> {
+        let row = |number: &f32| FakeRow { number: *number, nature: Nature::Harmless };
+        self.queue(numbers.iter().map(row).collect(), Urgency::Background)
+    }
+
     pub fn ask_rows(&self, rows: Vec<FakeRow>) -> Arc<Job> {
+        self.queue(rows, Urgency::Interactive)
+    }
+
+    fn queue(&self, rows: Vec<FakeRow>, urgency: Urgency) -> Arc<Job> {
         let waker = Arc::new(Waker::new().unwrap());
         let job = Arc::new(Job::new(rows.len(), Arc::new(options()), waker));
         let rows = rows.into_iter().enumerate().collect();
-        let (urgency, arrival) = (Urgency::Interactive, Duration::ZERO);
-        self.actor.push(&job, Load { rows, urgency, arrival, tokens_before: 0 }).unwrap();
+        let load = Load { rows, urgency, arrival: Duration::ZERO, tokens_before: 0 };
+        self.actor.push(&job, load).unwrap();
         job
     }
 

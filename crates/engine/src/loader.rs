@@ -29,7 +29,11 @@ impl Models {
     pub(crate) fn live(self: &Arc<Self>, key: &Key, options: &Arc<Options>, opening: &Loading) {
         let open = || self.open(key, options, opening);
         match catch_unwind(AssertUnwindSafe(open)).unwrap_or_else(|_| Err(panicked())) {
-            Ok(Some(actor)) => self.run(&actor),
+            Ok(Some(actor)) => {
+                self.run(&actor);
+                drop(actor);
+                inference::give_memory_back();
+            }
             Ok(None) => {}
             Err(fault) => {
                 self.fail(key, opening, fault);
@@ -62,9 +66,9 @@ impl Models {
     /// Nobody gets the model.
     fn fail(&self, key: &Key, opening: &Loading, fault: Fault) {
         use FaultCode::{Canceled, InvalidParameter, UndefinedObject};
-        // Of what is a caller's mistake only the caller is told, where there is one.
+        // Of what is a caller's mistake only the caller is told, where there was one.
         let mistaken = matches!(fault.code, UndefinedObject | InvalidParameter | Canceled);
-        if !mistaken || !opening.is_awaited() {
+        if !mistaken || !opening.was_asked_for() {
             log::warning(format_args!("model {:?} is not loaded: {}", key.name, described(&fault)));
         }
         let mut table = self.table();

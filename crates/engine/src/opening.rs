@@ -61,9 +61,9 @@ impl<M: Runs> Opening<M> {
         Ok(Place { opening: Arc::clone(self), number })
     }
 
-    /// Whether anybody waits.
-    pub fn is_awaited(&self) -> bool {
-        !self.state().line.is_empty()
+    /// Whether any request has ever waited for it; a preloaded model has none.
+    pub fn was_asked_for(&self) -> bool {
+        self.state().last > 0
     }
 
     /// The model is to go as soon as those who wait have been served.
@@ -149,7 +149,7 @@ mod tests {
             (line.next().unwrap(), line.next().unwrap(), line.next().unwrap());
         assert!(opening.join(&wakers[0], "m", 3).is_err(), "the line is long enough");
         drop(second);
-        assert!(first.take().is_none() && opening.is_awaited());
+        assert!(first.take().is_none() && opening.was_asked_for());
         assert!(opening.resolve(Ok(&stage.actor)));
         assert!(is_awake(&wakers[0]) && !is_awake(&wakers[1]) && is_awake(&wakers[2]));
         assert!(

@@ -184,6 +184,8 @@ impl Question<'_> {
             let waker = Arc::clone(&self.peer.waker);
             self.wait_for(|| actor.ended(&waker).then_some(()))?;
         }
+        // They are gone from here, too: what they took is free by now.
+        inference::give_memory_back();
         Ok(changed)
     }
 

@@ -41,6 +41,9 @@ fn run_batch<M: Runs>(actor: &Actor<M>, batch: Batch<Waiting<M::Row>>, cancel: &
     let options = Arc::clone(&first.value.job);
     let rows: Vec<&M::Row> = items.iter().map(|item| &item.value.row).collect();
     let (outcomes, whole) = outcomes(actor, &rows, options.options(), cancel);
+    if !whole && actor.made_way() {
+        return actor.wait_again(items);
+    }
     let took = began.elapsed();
     let waits: Vec<_> = items.iter().map(|item| began - item.value.since).collect();
     let tokens = items.iter().map(|item| item.tokens).sum();
@@ -222,6 +225,40 @@ mod tests {
         stage.model().let_go();
         assert_eq!(result(&last).unwrap(), [Some(5.0)]);
         assert_eq!(counted(&stage.actor).bisected, 0);
+    }
+
+    #[test]
+    fn who_is_in_no_hurry_makes_way_once() {
+        let stage = Stage::new(settings());
+        stage.model().hold_up();
+        let background = stage.ask_some_time(&[1.0, 2.0]);
+        stage.model().begun(1);
+        let urgent = stage.ask(&[3.0]);
+        // What was broken off fits beside the urgent one, and would not be broken off for a third.
+        stage.model().begun(2);
+        assert_eq!(stage.model().broken_off(), 1);
+        let another = stage.ask(&[4.0]);
+        stage.model().let_go();
+        assert_eq!(result(&urgent).unwrap(), [Some(3.0)]);
+        assert_eq!(result(&background).unwrap(), [Some(1.0), Some(2.0)]);
+        assert_eq!(result(&another).unwrap(), [Some(4.0)]);
+        assert_eq!(stage.model().broken_off(), 1);
+        assert_eq!(stage.model().runs()[0][0], 3.0, "the urgent one is the first of its run");
+        assert_eq!(counted(&stage.actor).bisected, 0);
+    }
+
+    #[test]
+    fn what_made_way_and_was_dropped_does_not_run() {
+        let stage = Stage::new(settings());
+        stage.model().hold_up();
+        let background = stage.ask_some_time(&[1.0, 2.0]);
+        stage.model().begun(1);
+        stage.actor.withdraw(&background);
+        let urgent = stage.ask(&[3.0]);
+        stage.model().begun(2);
+        stage.model().let_go();
+        assert_eq!(result(&urgent).unwrap(), [Some(3.0)]);
+        assert_eq!(stage.model().runs(), [vec![3.0]]);
     }
 
     #[test]

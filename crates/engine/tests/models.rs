@@ -156,7 +156,7 @@ fn two_who_write_at_once_do_not_wait_for_each_other() {
     }
     let engine = Engine::start();
     let mut session = engine.session();
-    let texts = vec!["the same"; 20_000];
+    let texts = vec!["the same"; 6_000];
     let id = session.begin(embed(MODEL, &texts));
     // Until the answer is being written: much more than the socket holds.
     while engine.statistics(MODEL).requests == 0 {

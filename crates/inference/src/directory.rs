@@ -199,6 +199,14 @@ impl Directory {
                 .broken(&format!("file {relative:?} is missing"))
                 .detail("The model needs it, and its directory does not have it.");
         }
+        // Says nothing of the file: out of descriptors, or of memory.
+        const OF_THE_SYSTEM: [i32; 3] = [libc::EMFILE, libc::ENFILE, libc::ENOMEM];
+        if error.raw_os_error().is_some_and(|code| OF_THE_SYSTEM.contains(&code)) {
+            let message = format!("a file of model {:?} cannot be opened", self.name);
+            return Fault::new(FaultCode::InsufficientResources, message)
+                .detail(format!("The server's user gets: {error}."))
+                .hint("Raise the limits of the server's processes, or use fewer sessions.");
+        }
         self.broken(&format!("file {relative:?} cannot be read"))
             .detail(format!("The server's user gets: {error}."))
     }

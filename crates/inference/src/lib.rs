@@ -42,6 +42,6 @@ pub use loading::join as join_loading;
 pub use model::Model;
 pub use protocol::{Device, Options};
 pub use registry::{Registry, Residence, version};
-pub use session::take_messages;
+pub use session::{give_memory_back, take_messages};
 pub use text::{Segment, TextEncoder, Tokens};
 pub use work::{Outcomes, Output, Row, WINDOW, Window};

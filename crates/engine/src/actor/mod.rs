@@ -52,6 +52,8 @@ pub struct Waiting<R> {
     pub row: R,
     /// Since when it waits.
     pub since: Instant,
+    /// It has made way once, and does not again.
+    pub made_way: bool,
 }
 
 /// Rows of a job for the queue.
@@ -100,6 +102,18 @@ struct State<M: Runs> {
 struct UnderWay {
     wanted_by: Vec<u64>,
     cancel: Arc<Cancel>,
+    way: Way,
+}
+
+/// Whether a run is broken off for somebody who is in a hurry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// It is not: somebody waits for it, or it was broken off before.
+    Stays,
+    /// It would be.
+    CanBeMade,
+    /// It was.
+    Made,
 }
 
 /// How an actor fares.
@@ -189,11 +203,18 @@ impl<M: Runs> Actor<M> {
             let (tokens, class) = M::shape(&row);
             let due = state.clock.due(arrival, urgency, tokens_before, &costs);
             tokens_before += tokens;
-            let value = Waiting { job: Arc::clone(job), index, row, since };
+            let value = Waiting { job: Arc::clone(job), index, row, since, made_way: false };
             let job = job.id();
             state.queue.push(Item { job, class, tokens, max_batch_tokens, urgency, due, value });
         }
+        let in_the_way = match urgency {
+            Urgency::Interactive => state.running.as_mut().and_then(UnderWay::make_way),
+            Urgency::Background => None,
+        };
         drop(state);
+        if let Some(cancel) = in_the_way {
+            cancel.request();
+        }
         self.changed.notify_one();
         Ok(())
     }
@@ -294,6 +315,15 @@ impl<M: Runs> Drop for Registration<M> {
 }
 
 impl UnderWay {
+    /// How to break the run off for somebody in a hurry, where it is one that can wait.
+    fn make_way(&mut self) -> Option<Arc<Cancel>> {
+        let can = self.way == Way::CanBeMade;
+        can.then(|| {
+            self.way = Way::Made;
+            Arc::clone(&self.cancel)
+        })
+    }
+
     /// A job less; how to break the run off, where it was the last.
     fn without(&mut self, job: u64) -> Option<Arc<Cancel>> {
         let before = self.wanted_by.len();

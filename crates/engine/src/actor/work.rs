@@ -1,11 +1,11 @@
 //! The runner's side of an actor: what to do next, and what came of it.
 
-use super::{Actor, Reason, UnderWay, Waiting, gone};
+use super::{Actor, Reason, UnderWay, Waiting, Way, gone};
 use crate::calibration::Outcome;
 use crate::runs::Runs;
-use batching::{Batch, Queue, Rules};
+use batching::{Batch, Item, Queue, Rules};
 use inference::Cancel;
-use protocol::Fault;
+use protocol::{Fault, Urgency};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +54,22 @@ impl<M: Runs> Actor<M> {
             }
             let waited = self.changed.wait_timeout(state, QUIET - quiet);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+    }
+
+    /// Whether the run was broken off for somebody who is in a hurry.
+    pub fn made_way(&self) -> bool {
+        self.state().running.as_ref().is_some_and(|running| running.way == Way::Made)
+    }
+
+    /// Rows of a run that was broken off wait again, but for those that nobody wants any more. They are not
+    /// broken off a second time, so that they get done however many are in a hurry.
+    pub fn wait_again(&self, items: Vec<Item<Waiting<M::Row>>>) {
+        let mut state = self.state();
+        let wanted_by = state.running.take().map(|running| running.wanted_by).unwrap_or_default();
+        for mut item in items.into_iter().filter(|item| wanted_by.contains(&item.job)) {
+            item.value.made_way = true;
+            state.queue.push(item);
         }
     }
 
@@ -119,6 +135,9 @@ impl UnderWay {
         let mut wanted_by: Vec<u64> = batch.items.iter().map(|item| item.job).collect();
         wanted_by.sort_unstable();
         wanted_by.dedup();
-        Self { wanted_by, cancel: Arc::clone(cancel) }
+        let can_wait =
+            |item: &Item<Waiting<R>>| item.urgency == Urgency::Background && !item.value.made_way;
+        let way = if batch.items.iter().all(can_wait) { Way::CanBeMade } else { Way::Stays };
+        Self { wanted_by, cancel: Arc::clone(cancel), way }
     }
 }

@@ -3,7 +3,7 @@
 use super::placement::{Placement, no_cuda};
 use super::runtime::Runtime;
 use super::tensor::{Tensor, floats, run_failed};
-use super::{CONTRACT, sentence};
+use super::{CONTRACT, no_memory, out_of_memory, sentence};
 use crate::cancel::Cancel;
 use ndarray::ArrayD;
 use ort::ep::ExecutionProviderDispatch;
@@ -318,6 +318,9 @@ fn load_failed(source: &Source, runtime: &Path, error: &ort::Error) -> Fault {
     let mut reason = without(runtime, &error.to_string());
     if let Source::File(path) = source {
         reason = without(path, &reason);
+    }
+    if out_of_memory(&reason) {
+        return no_memory("load the model", reason);
     }
     Fault::new(FaultCode::ConfigFile, "ONNX Runtime cannot load the model")
         .detail(sentence(reason))

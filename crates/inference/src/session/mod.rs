@@ -16,11 +16,29 @@ mod text_graph;
 
 pub use graph::{Element, Graph, LoadOptions};
 pub use max_sim::MaxSim;
-pub use runtime::take_messages;
+pub use runtime::{give_memory_back, take_messages};
 pub use text_graph::TextGraph;
+
+use protocol::{Fault, FaultCode};
 
 const CONTRACT: &str =
     "See models/README.md for the inputs and outputs that a graph must have, and export it again.";
+
+/// Whether ONNX Runtime failed for want of memory: its errors have no code for it.
+fn out_of_memory(error: &str) -> bool {
+    const SIGNS: [&str; 4] =
+        ["bad_alloc", "Failed to allocate memory", "out of memory", "Cannot allocate memory"];
+    SIGNS.iter().any(|sign| error.contains(sign))
+}
+
+fn no_memory(what: &str, reason: String) -> Fault {
+    Fault::new(FaultCode::InsufficientResources, format!("there is not enough memory to {what}"))
+        .detail(sentence(reason))
+        .hint(
+            "Give the machine or the server's limits more memory, unload other models \
+             (unload_model, itembank_embed.memory_limit), or lower itembank_embed.max_batch_tokens.",
+        )
+}
 
 fn sentence(text: String) -> String {
     format!("{}.", text.trim_end().trim_end_matches('.'))

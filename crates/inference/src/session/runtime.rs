@@ -73,6 +73,13 @@ pub fn take_messages() -> Vec<String> {
     std::mem::take(&mut *MESSAGES.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
+/// Gives the system back what the allocator keeps for later; for after a model was let go.
+#[expect(unsafe_code, reason = "the C library's own call")]
+pub fn give_memory_back() {
+    // SAFETY: may be called at any time, from any thread.
+    unsafe { libc::malloc_trim(0) };
+}
+
 fn keep_message(level: LogLevel, _category: &str, _id: &str, location: &str, message: &str) {
     if !matches!(level, LogLevel::Warning | LogLevel::Error | LogLevel::Fatal) {
         return;

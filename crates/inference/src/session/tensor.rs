@@ -1,5 +1,6 @@
 //! Values that go into graphs and come out of them.
 
+use super::{no_memory, out_of_memory};
 use ndarray::{Array, ArrayD, Dimension};
 use ort::session::SessionInputValue;
 use ort::value::{DynValue, Value};
@@ -61,6 +62,10 @@ pub(super) fn one(values: Vec<DynValue>) -> Result<DynValue, Fault> {
 }
 
 pub(super) fn run_failed(error: ort::Error) -> Fault {
+    let reason = error.to_string();
+    if out_of_memory(&reason) {
+        return no_memory("run the model", reason);
+    }
     Fault::new(FaultCode::Internal, "the model failed to run").detail(format!("{error}.")).hint(
         "Check the model's inputs against models/README.md; if they fit, report this as a bug.",
     )
