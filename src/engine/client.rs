@@ -34,7 +34,8 @@ pub fn ask(request: Request, options: &Options) -> Result<Reply, Fault> {
     question.ask(connection, options).map_err(|loss| lost(loss, process))?
 }
 
-/// Asks for what should be known at once; `None` where the engine does not answer in time.
+/// Asks for what should be known at once; `None` where the engine does not answer in time, or not in a way that
+/// can be understood.
 pub fn ask_within(
     time: Duration,
     request: Request,
@@ -42,19 +43,10 @@ pub fn ask_within(
 ) -> Result<Option<Reply>, Fault> {
     let deadline = Instant::now() + time;
     let question = Question::new(request, Some(deadline))?;
-    let connection = match kept() {
-        Some(connection) => connection,
-        None => match Connection::open(deadline) {
-            Ok(connection) => connection,
-            Err(Loss::Gone(_) | Loss::Late) => return Ok(None),
-            Err(Loss::Refused(fault) | Loss::Broken(fault)) => return Err(fault),
-        },
+    let Some(connection) = kept().or_else(|| Connection::open(deadline).ok()) else {
+        return Ok(None);
     };
-    match question.ask(connection, options) {
-        Ok(answer) => answer.map(Some),
-        Err(Loss::Gone(_) | Loss::Late) => Ok(None),
-        Err(Loss::Refused(fault) | Loss::Broken(fault)) => Err(fault),
-    }
+    question.ask(connection, options).map_or(Ok(None), |answer| answer.map(Some))
 }
 
 /// A request with a number, as the engine takes it.

@@ -75,9 +75,9 @@ impl Connection {
         }
     }
 
-    /// Whether the engine can understand what is said next.
+    /// Whether the engine can understand what is said next, and no part of a large answer is kept here and there.
     pub fn is_whole(&self) -> bool {
-        !self.spoilt
+        !self.spoilt && self.frames.is_empty()
     }
 
     /// Says the settings, where the engine knows others.

@@ -181,7 +181,7 @@ def test_load_and_unload(calling, url):
 def test_loads_do_not_pile_up(calling):
     """An allocator keeps some of what a model took, but not more and more of it."""
     engine, memory = running(calling), []
-    for _ in range(8):
+    for _ in range(5):
         calling.execute("SELECT load_model(%s)", (REAL,))
         memory.append(state(calling)["memory"])
         calling.execute("SELECT unload_model(%s)", (REAL,))

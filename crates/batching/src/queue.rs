@@ -19,7 +19,7 @@ pub struct Item<T> {
     pub class: u64,
     /// Its length.
     pub tokens: usize,
-    /// Padded tokens (rows × longest) of a run that it is the first of.
+    /// Most padded tokens (rows × longest) of its run; rows with other limits do not join it.
     pub max_batch_tokens: usize,
     /// Who may wait.
     pub urgency: Urgency,
@@ -53,13 +53,16 @@ pub struct Queue<T> {
     items: HashMap<u64, Item<T>>,
     /// (due, number).
     by_due: BTreeSet<(Duration, u64)>,
-    /// (class, urgency, tokens, due, number).
+    /// (kind, urgency, tokens, due, number).
     by_length: BTreeSet<Length>,
     by_job: HashMap<u64, HashSet<u64>>,
     pushed: u64,
 }
 
-type Length = (u64, bool, usize, Duration, u64);
+/// Rows of one kind may run together: class, and most padded tokens of a run.
+type Kind = (u64, usize);
+
+type Length = (Kind, bool, usize, Duration, u64);
 
 impl<T> Default for Queue<T> {
     fn default() -> Self {
@@ -131,8 +134,8 @@ impl<T> Queue<T> {
 
     fn nearest(&self, batch: &Growing, urgency: Urgency) -> Option<u64> {
         let relaxed = urgency == Urgency::Background;
-        let at = |tokens| (batch.class, relaxed, tokens, Duration::ZERO, 0);
-        let of_kind = |found: &&Length| (found.0, found.1) == (batch.class, relaxed);
+        let at = |tokens| (batch.kind, relaxed, tokens, Duration::ZERO, 0);
+        let of_kind = |found: &&Length| (found.0, found.1) == (batch.kind, relaxed);
         // No shorter than the longest, the nearest first; and shorter, likewise.
         let longer = self.by_length.range(at(batch.longest)..).next().filter(of_kind);
         let shorter = self.by_length.range(..at(batch.longest)).next_back().filter(of_kind);
@@ -158,13 +161,17 @@ impl<T> Queue<T> {
     }
 }
 
+fn kind<T>(item: &Item<T>) -> Kind {
+    (item.class, item.max_batch_tokens)
+}
+
 fn length<T>(item: &Item<T>, number: u64) -> Length {
-    (item.class, item.urgency == Urgency::Background, item.tokens, item.due, number)
+    (kind(item), item.urgency == Urgency::Background, item.tokens, item.due, number)
 }
 
 /// A batch while rows are joined to it.
 struct Growing {
-    class: u64,
+    kind: Kind,
     urgency: Urgency,
     rows: usize,
     longest: usize,
@@ -179,7 +186,7 @@ impl Growing {
     fn of<T>(anchor: &Item<T>, costs: &Costs) -> Self {
         let fixed = costs.fixed_tokens();
         Self {
-            class: anchor.class,
+            kind: kind(anchor),
             urgency: anchor.urgency,
             rows: 1,
             longest: anchor.tokens,

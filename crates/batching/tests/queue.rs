@@ -52,7 +52,7 @@ fn equal_lengths_join_in_the_order_in_which_they_are_due() {
 #[test]
 fn of_shorter_ones_of_one_length_the_first_due_joins() {
     let mut short = [item(1, 12, 9), item(2, 12, 5), item(3, 16, 1)];
-    short[2].max_batch_tokens = 32;
+    short.iter_mut().for_each(|row| row.max_batch_tokens = 32);
     let batch = queue(short).next(&RULES).unwrap();
     assert_eq!(batch.items.iter().map(|item| item.job).collect::<Vec<_>>(), [3, 2]);
 }
@@ -67,7 +67,14 @@ fn classes_and_one_by_one_keep_rows_apart() {
 }
 
 #[test]
-fn the_budget_is_the_anchors_and_a_longer_row_runs_alone() {
+fn rows_with_other_limits_run_apart() {
+    let mut other = item(2, 16, 2);
+    other.max_batch_tokens = 4096;
+    assert_eq!(all(&mut queue([item(1, 16, 1), other]), &RULES).len(), 2);
+}
+
+#[test]
+fn the_budget_holds_and_a_longer_row_runs_alone() {
     let mut long = item(1, 600, 1);
     long.max_batch_tokens = 512;
     assert_eq!(lengths(&queue([long, item(2, 600, 2)]).next(&RULES).unwrap()), [600]);

@@ -176,6 +176,10 @@ impl Preparing {
             }
         }
         state.threads -= 1;
+        // Who leaves although there is work was woken for it: somebody else has to be.
+        if !(state.interactive.is_empty() && state.background.is_empty()) {
+            self.changed.notify_one();
+        }
     }
 
     fn most(&self) -> usize {
@@ -187,7 +191,8 @@ impl Preparing {
     }
 }
 
-fn no_thread(error: std::io::Error) -> Fault {
+/// The system gives no thread.
+pub fn no_thread(error: std::io::Error) -> Fault {
     Fault::new(FaultCode::InsufficientResources, "the engine cannot start a thread")
         .detail(format!("{error}."))
         .hint("Raise the server's limits on processes and memory, or use fewer sessions.")

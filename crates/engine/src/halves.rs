@@ -5,7 +5,8 @@ use protocol::{Fault, FaultCode};
 
 /// Runs `rows` by `attempt`; what fails as a whole is told to `failed` and halved, down to the single row.
 ///
-/// A run that was broken off is not tried again.
+/// Only what a row can be the reason of is tried again: a run that was broken off, or a file that is missing, would
+/// fail in halves as well.
 pub fn run<R>(
     rows: &[&R],
     attempt: &mut dyn FnMut(&[&R]) -> Result<Outcomes, Fault>,
@@ -14,7 +15,7 @@ pub fn run<R>(
     match attempt(rows) {
         Ok(outcomes) if outcomes.len() == rows.len() => outcomes,
         Ok(outcomes) => vec![Err(miscounted(outcomes.len(), rows.len())); rows.len()],
-        Err(fault) if rows.len() <= 1 || fault.code == FaultCode::Canceled => {
+        Err(fault) if rows.len() <= 1 || !can_be_a_rows(fault.code) => {
             vec![Err(fault); rows.len()]
         }
         Err(fault) => {
@@ -25,6 +26,11 @@ pub fn run<R>(
             outcomes
         }
     }
+}
+
+/// A row that a model stumbles over, or that is too large beside others.
+fn can_be_a_rows(code: FaultCode) -> bool {
+    matches!(code, FaultCode::Internal | FaultCode::InsufficientResources)
 }
 
 fn miscounted(outcomes: usize, rows: usize) -> Fault {

@@ -4,6 +4,7 @@
 //! files are read, a model is loaded or runs.
 
 use crate::actor::{Actor, Reason, Registration};
+use crate::aside::no_thread;
 use crate::memory::{self, Holder, Room};
 use crate::opening::{Opening, Place};
 use crate::settings::Settings;
@@ -172,12 +173,14 @@ impl Models {
 
     /// Lets tokenizers go that were only counted with.
     pub(crate) fn forget_unused(&self, which: impl Fn(&Model) -> bool) {
+        /// The registry's, and the one here: nobody else has just opened it.
+        const UNUSED: usize = 2;
         for model in self.registry.held() {
             let number = model.number();
             let table = self.table();
             let used = table.actors.contains_key(&number) || table.reserved.contains_key(&number);
             drop(table);
-            if !used && which(&model) {
+            if !used && Arc::strong_count(&model) <= UNUSED && which(&model) {
                 self.registry.forget(&model);
             }
         }
@@ -267,10 +270,4 @@ pub(crate) fn stopping() -> Fault {
     Fault::new(FaultCode::ConnectionFailure, "the engine is being stopped")
         .detail("It takes no more requests.")
         .hint("Repeat the statement when the server is up again.")
-}
-
-fn no_thread(error: std::io::Error) -> Fault {
-    Fault::new(FaultCode::InsufficientResources, "the engine cannot start a thread")
-        .detail(format!("{error}."))
-        .hint("Raise the server's limits on processes and memory, or use fewer sessions.")
 }

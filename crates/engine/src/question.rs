@@ -58,7 +58,7 @@ pub struct Question<'a> {
 impl Question<'_> {
     /// Answers it, and counts it under the model's name.
     pub fn answer(&mut self, request: Request) -> Result<Result<Reply, Fault>, Lost> {
-        let counters = counted(&request).map(|name| self.engine.statistics.of(name));
+        let counters = counted(&request).map(|name| self.counters(name));
         let outcome = self.reply(request, counters.as_deref());
         match (outcome, counters) {
             (Ok(reply), _) => Ok(Ok(reply)),
@@ -78,6 +78,13 @@ impl Question<'_> {
                 }
             }
         }
+    }
+
+    fn counters(&self, name: &str) -> Arc<Counters> {
+        let options = self.options.as_ref();
+        self.engine.statistics.asked_for(name, |name| {
+            options.is_some_and(|options| inference::version(name, options).is_some())
+        })
     }
 
     fn reply(&mut self, request: Request, counters: Option<&Counters>) -> Result<Reply, Ended> {

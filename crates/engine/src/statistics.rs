@@ -70,6 +70,13 @@ impl Statistics {
         Self { all: Mutex::new(All { models: BTreeMap::new(), since: Instant::now() }) }
     }
 
+    /// The counters of a model that is asked for; a name is kept only where `is_installed`, for it is shown to
+    /// everybody.
+    pub fn asked_for(&self, name: &str, is_installed: impl Fn(&str) -> bool) -> Arc<Counters> {
+        let known = self.all().models.get(name).cloned();
+        known.unwrap_or_else(|| self.of(if is_installed(name) { name } else { OTHERS }))
+    }
+
     /// The counters of a model.
     pub fn of(&self, name: &str) -> Arc<Counters> {
         let mut all = self.all();
@@ -230,6 +237,18 @@ mod tests {
         let [row] = &rows[..] else { unreachable!("one name is left") };
         assert_eq!((row.requests, row.run.p50, row.load_seconds), (0, None, Some(1.0)));
         assert!(row.failures.is_empty());
+    }
+
+    #[test]
+    fn what_names_no_model_is_not_kept() {
+        let statistics = Statistics::new();
+        let installed = |name: &str| name == "known";
+        statistics.asked_for("known", installed).failed(FaultCode::Internal);
+        statistics.asked_for("a private text", installed).failed(FaultCode::UndefinedObject);
+        let names: Vec<_> = statistics.models().into_iter().map(|row| row.name).collect();
+        assert_eq!(names, [OTHERS, "known"]);
+        statistics.asked_for("known", |_| false).failed(FaultCode::Internal);
+        assert_eq!(statistics.models().len(), 2, "counted where it was");
     }
 
     #[test]

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// A model whose files were found to be those of its manifest; its parts are loaded when needed.
 pub struct Model {
     pub(crate) number: u64,
+    pub(crate) bytes: u64,
     pub(crate) directory: Directory,
     pub(crate) stamp: Stamp,
     pub(crate) manifest: Manifest,
@@ -39,9 +40,9 @@ impl Model {
         &self.fingerprint
     }
 
-    /// Bytes of its files.
+    /// Bytes of its files, as they were when it was opened.
     pub fn bytes(&self) -> u64 {
-        self.directory.bytes(&self.manifest)
+        self.bytes
     }
 
     /// Where it runs; `None` until a graph is loaded.

@@ -100,6 +100,7 @@ impl Registry {
         directory.verify(&manifest, &checksums, cancel)?;
         let model = Arc::new(Model {
             number: self.loads.fetch_add(1, Ordering::Relaxed) + 1,
+            bytes: directory.bytes(&manifest),
             fingerprint: manifest.fingerprint(),
             family: family::of(&manifest),
             residence: self.residence,
@@ -110,9 +111,16 @@ impl Registry {
             placement,
         });
         let mut models = self.models();
-        models.retain(|other| {
-            other.directory != model.directory || other.placement != model.placement
-        });
+        let same_place = |other: &Arc<Model>| {
+            other.directory == model.directory && other.placement == model.placement
+        };
+        // Another thread may have been here first: there is one load of a model.
+        if let Some(first) =
+            models.iter().find(|other| same_place(other) && other.stamp == model.stamp)
+        {
+            return Ok(Arc::clone(first));
+        }
+        models.retain(|other| !same_place(other));
         models.push(Arc::clone(&model));
         Ok(model)
     }

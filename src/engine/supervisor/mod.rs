@@ -167,12 +167,13 @@ impl Supervisor {
 
     /// The configuration was read again.
     fn reload(&mut self, now: Instant) {
-        let before = self.wanted.take();
+        let before = self.wanted.clone();
         self.read_settings();
         // What was wrong may be right now.
         self.backoff.forget();
         self.start_at = self.start_at.min(now);
         let (Some(engine), Some(wanted)) = (&mut self.engine, &self.wanted) else { return };
+        engine.listen_anew();
         match before {
             Some(before) if before == *wanted => {}
             Some(before) if !wanted.needs_restart(&before) => engine.set(&wanted.settings),
@@ -180,6 +181,7 @@ impl Supervisor {
         }
     }
 
+    /// Where they cannot be read, those of before hold.
     fn read_settings(&mut self) {
         match Wanted::now() {
             Ok(wanted) => self.wanted = Some(wanted),

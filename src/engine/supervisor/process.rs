@@ -123,6 +123,11 @@ impl Engine {
         }
     }
 
+    /// Counts its silence from now on: the time that it may be silent has changed.
+    pub fn listen_anew(&mut self) {
+        self.silence = Duration::ZERO;
+    }
+
     /// Tells it of other settings.
     pub fn set(&mut self, settings: &EngineSettings) {
         self.tell(&Control::Settings(Box::new(settings.clone())));

@@ -9,6 +9,7 @@ use crate::lazy::Lazy;
 use crate::loading;
 use crate::manifest::{ImageFiles, ImageTokens, Sizing};
 use crate::place::Place;
+use crate::registry::Residence;
 use crate::session::{Element, Graph};
 use crate::text::{TextEncoder, pad_right};
 use ndarray::{Array3, ArrayD};
@@ -62,12 +63,16 @@ impl Towers {
         text.or_else(|| self.vision.get().map(|vision| vision.device().to_owned()))
     }
 
-    /// Loads tokenizer and text graph.
+    /// Loads tokenizer and text graph, and for an engine that many wait for the image tower, too: later it would
+    /// be loaded by a run, and thrown away with it by whoever cancels that.
     pub fn load(&self, spec: &Spec, output: &str, cancel: &Cancel) -> Result<(), Fault> {
         if self.text.get().is_none() {
             loading::begin(spec)?;
         }
         self.text_graph(spec, output, cancel)?;
+        if spec.residence == Residence::Engine {
+            self.vision(spec, cancel)?;
+        }
         self.encoder(spec, cancel).map(drop)
     }
 
@@ -78,6 +83,10 @@ impl Towers {
 
     fn text_graph(&self, spec: &Spec, output: &str, cancel: &Cancel) -> Result<Arc<Graph>, Fault> {
         self.text_graph.get_or_load(|| text_graph(spec, output, cancel))
+    }
+
+    fn vision(&self, spec: &Spec, cancel: &Cancel) -> Result<Arc<Vision>, Fault> {
+        self.vision.get_or_load(|| Vision::load(spec, images(spec)?.files, cancel))
     }
 
     /// The features of pictures, one behind the other.
@@ -91,8 +100,7 @@ impl Towers {
         if pictures.is_empty() {
             return Ok(Features::none(&images));
         }
-        let vision = self.vision.get_or_load(|| Vision::load(spec, images.files, cancel))?;
-        vision.features(pictures, &images, spec, cancel)
+        self.vision(spec, cancel)?.features(pictures, &images, spec, cancel)
     }
 
     /// Runs rows together: `output` of each, in order.
