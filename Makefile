@@ -1,13 +1,14 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
 # Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
-#             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1  make bench: BENCH=…
+#             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1  make bench: BENCH=…  make soak: MINUTES=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 MODEL ?= multilingual-e5-small
 BENCH ?=
 SEED ?= 1
-export MODEL BENCH SEED
+MINUTES ?= 2
+export MODEL BENCH SEED MINUTES
 # A model that a command needs, made where it is missing. FROM=, DTYPE=, RERANKER= and FORCE= are meant for `make model` alone.
 needed_model = env -u FROM -u DTYPE -u RERANKER -u FORCE dev/model.sh
 
@@ -30,7 +31,7 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build model test parity fixtures lint fmt bench env
+.PHONY: setup build model test parity fixtures lint fmt bench soak env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
@@ -50,9 +51,12 @@ lint: setup                ## formatting, clippy, ruff, shellcheck, the house ru
 	@dev/lint.sh
 fmt: setup                 ## let the formatters write
 	@dev/fmt.sh
-bench: build               ## tests/bench, or one of it, on a throw-away server: make bench BENCH=full-size
+bench: build               ## tests/bench, or some of it, on a throw-away server: make bench BENCH=engine (full-size, p3 …)
 	@$(needed_model) multilingual-e5-small
 	@dev/bench.sh $$BENCH
+soak: build                ## clients, cancels, disconnects and engine kills for so long: make soak MINUTES=30
+	@$(needed_model) multilingual-e5-small
+	@dev/soak.sh "$$MINUTES"
 env:                       ## for your own shell: eval "$(make -s env)"
 	@dev/env.sh
 

@@ -10,6 +10,7 @@ cd "$ROOT"
 export PYTHONUNBUFFERED=1 MINUTES=${1:-${MINUTES:-2}}
 
 step "soak for $MINUTES minutes, PostgreSQL $PG"
-throwaway_start soak
+# A session whose client is gone ends soon, and with it its work in the engine.
+throwaway_start soak 'client_connection_check_interval = 500'
 in_cluster itembank -c 'CREATE EXTENSION itembank_embed CASCADE'
 "$VENV/bin/python" tests/bench/soak.py
