@@ -107,13 +107,14 @@ def test_an_interactive_call_beside_an_array_of_5000(url):
             wait_until(lambda: state(admin)["queued"] > 0, 20, "the array's rows are queued")
             admin.execute("SELECT engine_reset_statistics()")
             busy = [latency(single, text) for _ in range(20)]
-            run = models(admin)[REAL]["run_p95_ms"] / 1000
+            run = models(admin)[REAL]["run_p95_ms"] / 1000  # of those that were not broken off
             assert not array.outcomes, "the array was under way all the time"
             array.stopping.set()
             array.connection.cancel()
     median = statistics.median(busy)
     print(f"alone {idle:.4f} s, beside it {median:.4f} s (most {max(busy):.4f}), a run {run:.4f} s")
-    assert median < idle * 3 + 2 * run and max(busy) < 1
+    # The array takes some thousand times as long as one call alone.
+    assert median < 10 * idle and max(busy) < 100 * idle
 
 
 def latency(connection, text):
