@@ -17,6 +17,10 @@ const ROUNDS: usize = 3;
 /// Real runs that are looked at where made-up ones tell nothing.
 const SAMPLES: usize = 24;
 
+/// Fixed costs in tokens that were seen on quiet machines, and somewhat more: what is measured beside other work
+/// may be far off, and too much would be paid for in padding.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = 4.0..=64.0;
+
 /// What is known of a model's costs so far.
 #[derive(Debug, Default)]
 pub struct Calibration {
@@ -45,7 +49,7 @@ impl Calibration {
     pub fn tried(&mut self, outcome: Outcome) -> Option<Costs> {
         self.tried = !matches!(outcome, Outcome::BrokenOff);
         if let Outcome::Measured(costs) = outcome {
-            self.measured = Some(costs);
+            self.measured = Some(plausible(costs));
             self.samples = Vec::new();
         }
         self.measured
@@ -60,10 +64,15 @@ impl Calibration {
         if self.samples.len() < SAMPLES {
             return None;
         }
-        self.measured = batching::fit(&self.samples);
+        self.measured = batching::fit(&self.samples).map(plausible);
         self.samples = Vec::new();
         self.measured
     }
+}
+
+fn plausible(costs: Costs) -> Costs {
+    let tokens = costs.fixed_tokens().clamp(*PLAUSIBLE.start(), *PLAUSIBLE.end());
+    Costs { fixed: tokens * costs.token, ..costs }
 }
 
 /// What came of made-up runs.
