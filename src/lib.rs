@@ -4,33 +4,22 @@
 //! is the ground both stand on and the only room with `unsafe` of ours. Nothing heavy happens at load:
 //! ONNX Runtime is first touched by the first call of a session, never before a fork.
 
+mod columns;
 mod engine;
 mod functions;
 mod postgres;
+mod sql;
 
 pgrx::pg_module_magic!(name, version);
-pgrx::extension_sql_file!(
-    "../sql/literals.sql",
-    name = "literals",
-    requires = [embed, qwen_embed, siglip_embed_image, combined_embed]
-);
-pgrx::extension_sql_file!("../sql/evaluation.sql", name = "evaluation");
-pgrx::extension_sql_file!("../sql/labelling.sql", name = "labelling", requires = ["evaluation"]);
-pgrx::extension_sql_file!("../sql/index_recall.sql", name = "index_recall");
-pgrx::extension_sql_file!("../sql/report.sql", name = "report", requires = ["evaluation"]);
-pgrx::extension_sql_file!(
-    "../sql/engine.sql",
-    name = "engine",
-    requires = [load_model, unload_model, engine_models, engine_reset_statistics]
-);
-pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);
 
-/// Called once by each process that loads the library: settings; and by the postmaster, where it preloads the
-/// library, the supervisor of the engine process.
+/// Called once by each process that loads the library: settings, the guard of comparisons; and by the postmaster, where
+/// it preloads the library, the supervisor of the engine process.
 #[pgrx::pg_guard]
 extern "C-unwind" fn _PG_init() {
     postgres::settings::define();
+    columns::guard::install();
     if postgres::background::preloading() {
+        columns::worker::register();
         engine::supervisor::register();
     }
 }

@@ -26,8 +26,11 @@ thread_local! {
 }
 
 /// Answers a request by the engine process; waits for it to come up, as long as the settings allow.
-pub fn ask(request: Request, options: &Options) -> Result<Reply, Fault> {
-    let question = Question::new(request, None)?;
+///
+/// Where `urgency` is not given, the number of rows decides.
+pub fn ask(request: Request, options: &Options, urgency: Option<Urgency>) -> Result<Reply, Fault> {
+    let urgency = urgency.unwrap_or_else(|| urgency_of(&request));
+    let question = Question::new(request, urgency, None)?;
     let start = Instant::now() + settings::start_timeout();
     let connection = kept().map_or_else(|| connect(start), Ok)?;
     let process = connection.pid();
@@ -42,7 +45,8 @@ pub fn ask_within(
     options: &Options,
 ) -> Result<Option<Reply>, Fault> {
     let deadline = Instant::now() + time;
-    let question = Question::new(request, Some(deadline))?;
+    let urgency = urgency_of(&request);
+    let question = Question::new(request, urgency, Some(deadline))?;
     let Some(connection) = kept().or_else(|| Connection::open(deadline).ok()) else {
         return Ok(None);
     };
@@ -64,10 +68,9 @@ struct Asking {
 }
 
 impl Question {
-    fn new(request: Request, deadline: Option<Instant>) -> Result<Self, Fault> {
+    fn new(request: Request, urgency: Urgency, deadline: Option<Instant>) -> Result<Self, Fault> {
         let id = LAST.get() + 1;
         LAST.set(id);
-        let urgency = urgency(&request);
         let frame = protocol::encode(&ToEngine::Ask { id, urgency, request })?;
         Ok(Self { id, frame, deadline })
     }
@@ -151,7 +154,7 @@ fn connect(deadline: Instant) -> Result<Connection, Fault> {
     }
 }
 
-fn urgency(request: &Request) -> Urgency {
+fn urgency_of(request: &Request) -> Urgency {
     let rows = match request {
         Request::Embed(embed) => embed.inputs.len(),
         Request::Rerank(rerank) => rerank.candidates.len(),

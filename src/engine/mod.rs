@@ -19,7 +19,7 @@ use combined::Side;
 use inference::Options;
 use protocol::{
     CountTokens, Embed, Embeddings, Fault, FaultCode, Input, ModelStatus, Reply, Request, Rerank,
-    Scores, TokenCount,
+    Scores, TokenCount, Urgency,
 };
 use repeats::Repeats;
 
@@ -50,10 +50,26 @@ pub fn embed(request: Embed) -> Result<Vec<Option<Vec<f32>>>, Fault> {
     Ok(reply.vectors)
 }
 
+/// Embeds rows, with the fingerprint of the model that did, and nothing kept for the next time.
+///
+/// `urgency` says who may wait for whom; where it is not given, the number of rows decides.
+pub fn embed_rows(request: Embed, urgency: Option<Urgency>) -> Result<Embeddings, Fault> {
+    embeddings(ask_with(Request::Embed(request), settings::options()?, urgency)?)
+}
+
 /// Embeds the texts by one model and the images by another, each row into one vector.
 ///
 /// The fault says whether it is the image model's.
 pub fn embed_combined(texts: Embed, images: Embed) -> Result<Vec<Option<Vec<f32>>>, Side> {
+    embed_joined(texts, images, embed)
+}
+
+/// The same, each half by `embed`.
+pub fn embed_joined(
+    texts: Embed,
+    images: Embed,
+    embed: impl Fn(Embed) -> Result<Vec<Option<Vec<f32>>>, Fault>,
+) -> Result<Vec<Option<Vec<f32>>>, Side> {
     combined::embed_combined(texts, images, embed, dimensions)
 }
 
@@ -90,7 +106,7 @@ fn change(request: Request) -> Result<bool, Fault> {
 }
 
 /// How many elements the vectors of a model have.
-fn dimensions(model: &str) -> Result<usize, Fault> {
+pub fn dimensions(model: &str) -> Result<usize, Fault> {
     match ask(Request::Dimensions(model.to_owned()), settings::options()?)? {
         Reply::Dimensions(dimensions) => Ok(dimensions),
         other => Err(mismatch(&other)),
@@ -105,6 +121,11 @@ pub fn count_tokens(request: CountTokens) -> Result<TokenCount, Fault> {
     }
 }
 
+/// Which version of a model is installed, by its files' stamps: the same number, the same model. `None` where there is none.
+pub fn version(model: &str) -> Result<Option<u64>, Fault> {
+    Ok(inference::version(model, &settings::options()?))
+}
+
 /// Lists the installed models.
 pub fn models() -> Result<Vec<ModelStatus>, Fault> {
     match ask(Request::Models, settings::options()?)? {
@@ -114,7 +135,11 @@ pub fn models() -> Result<Vec<ModelStatus>, Fault> {
 }
 
 fn run_embed(request: Embed, options: Options) -> Result<Embeddings, Fault> {
-    match ask(Request::Embed(request), options)? {
+    embeddings(ask(Request::Embed(request), options)?)
+}
+
+fn embeddings(reply: Reply) -> Result<Embeddings, Fault> {
+    match reply {
         Reply::Embeddings(embeddings) => Ok(embeddings),
         other => Err(mismatch(&other)),
     }
@@ -122,8 +147,12 @@ fn run_embed(request: Embed, options: Options) -> Result<Embeddings, Fault> {
 
 /// Asks the engine that the session's settings choose.
 fn ask(request: Request, options: Options) -> Result<Reply, Fault> {
+    ask_with(request, options, None)
+}
+
+fn ask_with(request: Request, options: Options, urgency: Option<Urgency>) -> Result<Reply, Fault> {
     match is_server()? {
-        true => client::ask(request, &options),
+        true => client::ask(request, &options, urgency),
         false => backend::ask(request, options),
     }
 }

@@ -84,7 +84,7 @@ pub fn reset_statistics() -> Result<(), Fault> {
         .detail("The engine process keeps them, and this session does not use it.")
         .hint("Set itembank_embed.engine to 'server'."));
     }
-    match client::ask(Request::ResetStatistics, &settings::options()?)? {
+    match client::ask(Request::ResetStatistics, &settings::options()?, None)? {
         Reply::Reset => Ok(()),
         other => Err(mismatch(&other)),
     }

@@ -1,6 +1,7 @@
 //! The SQL surface, a file a subject: arguments → request → `engine` → Datum. No logic lives here.
 #![allow(unsafe_code, reason = "what #[pg_extern] expands to; none is written by hand")]
 
+mod columns;
 mod embed;
 mod engine;
 mod evaluation;
@@ -10,3 +11,4 @@ mod named_model;
 mod rerank;
 mod rerank_batch;
 mod rows;
+mod worker;

@@ -24,6 +24,18 @@ pub fn report(fault: Fault) -> ErrorReport {
     }
 }
 
+/// The five characters of the SQLSTATE that a fault is raised with.
+pub fn code(fault: &Fault) -> String {
+    characters(sqlstate(fault.code))
+}
+
+/// The five characters of an SQLSTATE.
+pub fn characters(code: PgSqlErrorCode) -> String {
+    // elog.h: six bits a character.
+    let packed = code as u32;
+    (0..5).map(|place| char::from((packed >> (6 * place) & 0x3F) as u8 + b'0')).collect()
+}
+
 fn sqlstate(code: FaultCode) -> PgSqlErrorCode {
     match code {
         FaultCode::UndefinedObject => PgSqlErrorCode::ERRCODE_UNDEFINED_OBJECT,

@@ -3,7 +3,9 @@
 
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use std::ffi::CStr;
 use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// What a descriptor is waited for.
@@ -19,6 +21,17 @@ pub enum Interest {
 ///
 /// Ends the process where the postmaster is gone.
 pub fn wait(on: Option<(BorrowedFd<'_>, Interest)>, timeout: Option<Duration>) {
+    static EVENT: OnceLock<u32> = OnceLock::new();
+    wait_as(*EVENT.get_or_init(|| wait_event(c"ItembankEngine")), on, timeout);
+}
+
+/// Waits for the latch, or the time, because there is nothing to do.
+pub fn rest(time: Duration) {
+    static EVENT: OnceLock<u32> = OnceLock::new();
+    wait_as(*EVENT.get_or_init(|| wait_event(c"ItembankWorker")), None, Some(time));
+}
+
+fn wait_as(event: u32, on: Option<(BorrowedFd<'_>, Interest)>, timeout: Option<Duration>) {
     let mut events = pg_sys::WL_LATCH_SET | pg_sys::WL_EXIT_ON_PM_DEATH;
     events |= match on {
         Some((_, Interest::Read)) => pg_sys::WL_SOCKET_READABLE,
@@ -34,13 +47,8 @@ pub fn wait(on: Option<(BorrowedFd<'_>, Interest)>, timeout: Option<Duration>) {
         .map_or(-1, |time| time.as_micros().div_ceil(1000).min(3_600_000) as std::ffi::c_long);
     // SAFETY: this is the main thread, MyLatch is its own, and the descriptor is open.
     unsafe {
-        let happened = pg_sys::WaitLatchOrSocket(
-            pg_sys::MyLatch,
-            events as i32,
-            descriptor,
-            timeout,
-            wait_event(),
-        );
+        let happened =
+            pg_sys::WaitLatchOrSocket(pg_sys::MyLatch, events as i32, descriptor, timeout, event);
         if happened as u32 & pg_sys::WL_LATCH_SET != 0 {
             pg_sys::ResetLatch(pg_sys::MyLatch);
         }
@@ -64,15 +72,13 @@ pub fn stop_requested() -> bool {
 
 /// What `pg_stat_activity` shows as the reason of the wait.
 #[cfg(any(feature = "pg17", feature = "pg18"))]
-fn wait_event() -> u32 {
-    use std::sync::OnceLock;
-    static EVENT: OnceLock<u32> = OnceLock::new();
+fn wait_event(name: &'static CStr) -> u32 {
     // SAFETY: a constant name, known to the server from the first use on.
-    *EVENT.get_or_init(|| unsafe { pg_sys::WaitEventExtensionNew(c"ItembankEngine".as_ptr()) })
+    unsafe { pg_sys::WaitEventExtensionNew(name.as_ptr()) }
 }
 
 /// Before PostgreSQL 17 extensions have one event for all.
 #[cfg(not(any(feature = "pg17", feature = "pg18")))]
-fn wait_event() -> u32 {
+fn wait_event(_name: &'static CStr) -> u32 {
     pg_sys::PG_WAIT_EXTENSION
 }

@@ -1,9 +1,10 @@
 //! A caller's own SELECT, run for its rows: with the caller's rights, and as in a read-only
 //! transaction (which may still write to temporary tables, and notify).
 
+use crate::postgres::spi::Cursor;
 use crate::postgres::text::Text;
+use pgrx::pg_sys;
 use pgrx::spi::Spi;
-use pgrx::{FromDatum, pg_sys};
 use protocol::{Fault, FaultCode};
 use std::ffi::CString;
 
@@ -33,81 +34,15 @@ pub fn for_each(
             "SELECT r.a::pg_catalog.text, r.b::pg_catalog.text, r.c::pg_catalog.float8 \
              FROM (\n{sql}\n) AS r (a, b, c)"
         );
-        let cursor = Cursor::open(name, &typed)?;
-        while let Some(chunk) = cursor.fetch() {
-            for number in 0..chunk.rows {
-                row(chunk.row(number))?;
+        let cursor = Cursor::open(&typed, &[], true)?;
+        while let Some(rows) = cursor.fetch(CHUNK) {
+            for number in 0..rows.count() {
+                row((rows.value(number, 1), rows.value(number, 2), rows.value(number, 3)))?;
             }
         }
         cursor.close();
         Ok(())
     })
-}
-
-/// An open query. After an error Postgres closes it with the (sub)transaction.
-struct Cursor(pg_sys::Portal);
-
-/// Rows of a cursor, freed when they are done with.
-struct Chunk {
-    table: *mut pg_sys::SPITupleTable,
-    rows: usize,
-}
-
-impl Cursor {
-    /// Opens a query of the columns text, text, float8, with the snapshot of the running statement.
-    fn open(name: &str, sql: &str) -> Result<Self, Fault> {
-        let text = server_text(name, sql)?;
-        use std::ptr::{null, null_mut};
-        // SAFETY: SPI is connected; the text is NUL-terminated, and there are no arguments.
-        let portal = unsafe {
-            let text = text.as_ptr();
-            let (types, values) = (null_mut(), null_mut());
-            pg_sys::SPI_cursor_open_with_args(null(), text, 0, types, values, null(), true, 0)
-        };
-        Ok(Self(portal))
-    }
-
-    /// The next rows; none at the end.
-    fn fetch(&self) -> Option<Chunk> {
-        // SAFETY: the portal is open; SPI_tuptable and SPI_processed are those of this fetch.
-        unsafe {
-            pg_sys::SPI_cursor_fetch(self.0, true, CHUNK);
-            let rows = usize::try_from(pg_sys::SPI_processed).unwrap_or(0);
-            let chunk = Chunk { table: pg_sys::SPI_tuptable, rows };
-            (rows > 0 && !chunk.table.is_null()).then_some(chunk)
-        }
-    }
-}
-
-impl Cursor {
-    fn close(self) {
-        // SAFETY: the portal is open.
-        unsafe { pg_sys::SPI_cursor_close(self.0) };
-    }
-}
-
-impl Chunk {
-    fn row(&self, number: usize) -> Row {
-        (self.value(number, 1), self.value(number, 2), self.value(number, 3))
-    }
-
-    /// The type is that of the query's column, see [`Cursor::open`].
-    fn value<T: FromDatum>(&self, row: usize, column: i32) -> Option<T> {
-        let mut is_null = true;
-        // SAFETY: the table holds so many rows; a value is copied before the table is freed.
-        unsafe {
-            let tuple = *(*self.table).vals.add(row);
-            let datum = pg_sys::SPI_getbinval(tuple, (*self.table).tupdesc, column, &mut is_null);
-            T::from_datum(datum, is_null)
-        }
-    }
-}
-
-impl Drop for Chunk {
-    fn drop(&mut self) {
-        // SAFETY: it is this chunk's own, and freed once.
-        unsafe { pg_sys::SPI_freetuptable(self.table) };
-    }
 }
 
 /// In the database's encoding, as SPI takes it.

@@ -102,6 +102,11 @@ fn from_server(bytes: &[u8]) -> String {
     }
 }
 
+/// A `name` of the catalog.
+pub fn name(name: &CStr) -> String {
+    from_server(name.to_bytes())
+}
+
 /// UTF-8 text in the database's encoding, with `?` for each character that it lacks: a message is
 /// worth more than its last character.
 ///

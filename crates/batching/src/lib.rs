@@ -7,11 +7,15 @@
 //! The rule: a run costs a fixed sum and a sum for each token, padding included.
 //! Joining a row to a run saves the fixed sum and costs padding; it is worth it while the padding that it adds is
 //! well below the fixed sum.
+//!
+//! Somebody in a hurry goes before those who are in none, whose runs are broken off for it; see `turns`.
 
 mod costs;
 mod fair;
 mod queue;
+mod turns;
 
 pub use costs::{Costs, fit};
-pub use fair::{AGEING, FairClock};
+pub use fair::{Arrival, FairClock};
 pub use queue::{Batch, Item, Queue, Rules};
+pub use turns::PATIENCE;

@@ -1,6 +1,7 @@
 //! The queue: rows in, batches out.
 
 use crate::costs::Costs;
+use crate::turns::{Turn, Turns};
 use protocol::Urgency;
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::time::Duration;
@@ -9,6 +10,9 @@ use std::time::Duration;
 ///
 /// Measured: at a third, mixed lengths ran 1.3 times as fast as one at a time, and short ones 1.5 times.
 const WORTH: f64 = 1.0 / 3.0;
+
+/// How much longer those in no hurry may make a run that somebody waits for.
+const SPARE: f64 = 1.0 / 8.0;
 
 /// A row that waits.
 #[derive(Debug, Clone, PartialEq)]
@@ -45,18 +49,25 @@ pub struct Batch<T> {
     pub items: Vec<Item<T>>,
     /// Rows × longest.
     pub padded_tokens: usize,
+    /// Whether it is to be broken off for somebody in a hurry, and its rows put back.
+    pub yields: bool,
 }
 
-/// Rows that wait, in the order of their due times, of equal ones in the order in which they came.
+/// Rows that wait: those of somebody in a hurry before the others, each in the order of their due times, of equal
+/// ones in the order in which they came.
 #[derive(Debug)]
 pub struct Queue<T> {
     items: HashMap<u64, Item<T>>,
-    /// (due, number).
-    by_due: BTreeSet<(Duration, u64)>,
-    /// (kind, urgency, tokens, due, number).
+    /// (in no hurry, due, number).
+    by_due: BTreeSet<(bool, Duration, u64)>,
+    /// (kind, in no hurry, tokens, due, number).
     by_length: BTreeSet<Length>,
-    by_job: HashMap<u64, HashSet<u64>>,
+    /// By (job, in no hurry).
+    by_job: HashMap<(u64, bool), HashSet<u64>>,
     pushed: u64,
+    /// Jobs in a hurry that have rows here.
+    calls: usize,
+    turns: Turns,
 }
 
 /// Rows of one kind may run together: class, and most padded tokens of a run.
@@ -79,6 +90,8 @@ impl<T> Queue<T> {
             by_length: BTreeSet::new(),
             by_job: HashMap::new(),
             pushed: 0,
+            calls: 0,
+            turns: Turns::default(),
         }
     }
 
@@ -96,25 +109,42 @@ impl<T> Queue<T> {
     pub fn push(&mut self, item: Item<T>) {
         let number = self.pushed;
         self.pushed += 1;
-        self.by_due.insert((item.due, number));
+        self.by_due.insert((relaxed(&item), item.due, number));
         self.by_length.insert(length(&item, number));
-        self.by_job.entry(item.job).or_default().insert(number);
+        let of_job = self.by_job.entry((item.job, relaxed(&item))).or_default();
+        self.calls += usize::from(of_job.is_empty() && !relaxed(&item));
+        of_job.insert(number);
         self.items.insert(number, item);
     }
 
     /// Takes all rows of a job out.
     pub fn remove(&mut self, job: u64) -> Vec<Item<T>> {
-        let mut numbers: Vec<u64> = self.by_job.get(&job).into_iter().flatten().copied().collect();
+        let of_job =
+            [false, true].into_iter().filter_map(|relaxed| self.by_job.get(&(job, relaxed)));
+        let mut numbers: Vec<u64> = of_job.flatten().copied().collect();
         numbers.sort_unstable();
         numbers.into_iter().filter_map(|number| self.take(number)).collect()
     }
 
-    /// The next run: the row that is due first, and those that are worth joining to it. `None` only where
-    /// nobody waits.
+    /// The run under way was broken off: those of its rows that are still wanted wait again.
+    pub fn put_back(&mut self, items: impl IntoIterator<Item = Item<T>>) {
+        self.turns.broken_off();
+        items.into_iter().for_each(|item| self.push(item));
+    }
+
+    /// The next run: of those whose turn it is the row that is due first, and those that are worth joining to it.
+    /// `None` only where nobody waits. The run before is over.
     pub fn next(&mut self, rules: &Rules) -> Option<Batch<T>> {
-        let (_, first) = *self.by_due.first()?;
-        let anchor = self.take(first)?;
-        let mut batch = Growing::of(&anchor, &rules.costs);
+        let costs = &rules.costs;
+        let urgent = self.by_due.first().filter(|found| !found.0).copied();
+        let waiting = self.by_due.range((true, Duration::ZERO, 0)..).next().copied();
+        let turn = self.turns.next(self.calls, waiting.is_some(), costs);
+        let (first, most, yields) = match turn {
+            Turn::Interactive => (urgent, usize::MAX, false),
+            Turn::Background { yields, most } => (waiting, most, yields),
+        };
+        let anchor = self.take(first?.2)?;
+        let mut batch = Growing::of(&anchor, most, costs);
         let mut items = vec![anchor];
         if !rules.one_by_one {
             while let Some(number) = self.best(&batch) {
@@ -123,7 +153,9 @@ impl<T> Queue<T> {
                 items.push(item);
             }
         }
-        Some(Batch { padded_tokens: batch.rows * batch.longest, items })
+        let padded_tokens = batch.rows * batch.longest;
+        self.turns.begin(turn, padded_tokens, calls(&items), costs);
+        Some(Batch { padded_tokens, yields, items })
     }
 
     /// The row that adds the least padding, if any is worth it; those in a hurry first.
@@ -149,12 +181,14 @@ impl<T> Queue<T> {
 
     fn take(&mut self, number: u64) -> Option<Item<T>> {
         let item = self.items.remove(&number)?;
-        self.by_due.remove(&(item.due, number));
+        self.by_due.remove(&(relaxed(&item), item.due, number));
         self.by_length.remove(&length(&item, number));
-        if let Some(numbers) = self.by_job.get_mut(&item.job) {
+        let of_job = (item.job, relaxed(&item));
+        if let Some(numbers) = self.by_job.get_mut(&of_job) {
             numbers.remove(&number);
             if numbers.is_empty() {
-                self.by_job.remove(&item.job);
+                self.by_job.remove(&of_job);
+                self.calls -= usize::from(!relaxed(&item));
             }
         }
         Some(item)
@@ -166,7 +200,17 @@ fn kind<T>(item: &Item<T>) -> Kind {
 }
 
 fn length<T>(item: &Item<T>, number: u64) -> Length {
-    (kind(item), item.urgency == Urgency::Background, item.tokens, item.due, number)
+    (kind(item), relaxed(item), item.tokens, item.due, number)
+}
+
+/// How many jobs in a hurry have rows among these.
+fn calls<T>(items: &[Item<T>]) -> usize {
+    let urgent = items.iter().filter(|item| !relaxed(item));
+    urgent.map(|item| item.job).collect::<HashSet<_>>().len()
+}
+
+fn relaxed<T>(item: &Item<T>) -> bool {
+    item.urgency == Urgency::Background
 }
 
 /// A batch while rows are joined to it.
@@ -178,26 +222,28 @@ struct Growing {
     max_tokens: usize,
     /// Padding that a further row may add.
     worth: f64,
-    /// Tokens that those in no hurry may add to a run that somebody waits for.
-    to_spare: f64,
+    fixed: f64,
+    /// Tokens that those in no hurry have added to a run that somebody waits for.
+    joined: f64,
 }
 
 impl Growing {
-    fn of<T>(anchor: &Item<T>, costs: &Costs) -> Self {
+    fn of<T>(anchor: &Item<T>, most: usize, costs: &Costs) -> Self {
         let fixed = costs.fixed_tokens();
         Self {
             kind: kind(anchor),
             urgency: anchor.urgency,
             rows: 1,
             longest: anchor.tokens,
-            max_tokens: anchor.max_batch_tokens,
+            max_tokens: anchor.max_batch_tokens.min(most),
             worth: fixed * WORTH,
-            to_spare: fixed,
+            fixed,
+            joined: 0.0,
         }
     }
 
     fn add<T>(&mut self, item: &Item<T>) {
-        self.to_spare -= self.relaxed_tokens(item.tokens, item.urgency);
+        self.joined += self.relaxed_tokens(item.tokens, item.urgency);
         self.rows += 1;
         self.longest = self.longest.max(item.tokens);
     }
@@ -214,7 +260,12 @@ impl Growing {
     fn has_room(&self, tokens: usize, urgency: Urgency) -> bool {
         let longest = self.longest.max(tokens);
         (self.rows + 1).saturating_mul(longest) <= self.max_tokens
-            && self.relaxed_tokens(tokens, urgency) <= self.to_spare
+            && self.joined + self.relaxed_tokens(tokens, urgency) <= self.to_spare()
+    }
+
+    /// Tokens that those in no hurry may add to a run that somebody waits for.
+    fn to_spare(&self) -> f64 {
+        SPARE * (self.fixed + (self.rows * self.longest) as f64 - self.joined)
     }
 
     /// What a row makes those wait for who are in a hurry, where it is not in a hurry itself.

@@ -1,6 +1,6 @@
 //! Who waits how long, in simulated time: single rows beside arrays, and those who are in no hurry.
 
-use batching::{AGEING, Costs, FairClock, Item, Queue, Rules};
+use batching::{Costs, FairClock, Item, PATIENCE, Queue, Rules};
 use protocol::Urgency::{self, Background, Interactive};
 use std::collections::HashMap;
 
@@ -40,8 +40,9 @@ impl Engine {
     fn run(&mut self) -> Vec<u64> {
         let rules = Rules { costs: self.assumed, one_by_one: false };
         let Some(batch) = self.queue.next(&rules) else { return Vec::new() };
-        let tokens = batch.items.iter().map(|item| item.tokens).sum();
-        self.clock.serve(tokens, &self.assumed);
+        for item in &batch.items {
+            self.clock.serve(item.urgency, item.tokens, &self.assumed);
+        }
         self.now += REAL.seconds(batch.padded_tokens);
         let mut finished = Vec::new();
         for item in batch.items {
@@ -100,7 +101,7 @@ fn so_they_do_where_the_costs_are_wrong() {
 
 /// Clients that ask again at once keep the engine busy for ever; the one in no hurry has its turn all the same.
 #[test]
-fn background_is_served_after_its_ageing_beside_clients_that_never_stop() {
+fn background_is_served_when_it_was_passed_over_beside_clients_that_never_stop() {
     let mut engine = Engine::new(REAL);
     engine.ask(0, 1, Background);
     // Of another class, so that it cannot join a run of theirs.
@@ -120,9 +121,10 @@ fn background_is_served_after_its_ageing_beside_clients_that_never_stop() {
         }
         assert!(engine.now < 60.0, "it is never served");
     }
-    // Requests have grown from 1 to 17 since it came: it counted with a sixteenth of the engine.
     assert!(engine.now > 0.5, "served at {} s", engine.now);
-    assert!(engine.now < 17.0 * 2.0 * AGEING.as_secs_f64(), "served at {} s", engine.now);
+    // Not even if each run were for a single one of them.
+    let run = REAL.seconds(512);
+    assert!(engine.now < (PATIENCE + 1.0) * run, "served at {} s", engine.now);
 }
 
 #[test]
@@ -141,4 +143,30 @@ fn arrays_get_on_beside_clients_that_never_stop() {
         // Alone it takes 2.6 s; with four others it has a fifth of the engine at least.
         assert!(engine.now < 30.0, "{} rows are left", engine.left[&0]);
     }
+}
+
+/// What is done for those in a hurry does not make an array in no hurry fall behind, so that all of it would go
+/// before what comes later.
+#[test]
+fn arrays_in_no_hurry_take_turns_whatever_is_done_for_others() {
+    let mut engine = Engine::new(REAL);
+    engine.ask(0, ROWS, Background);
+    (2..=5).for_each(|job| engine.ask(job, 1, Interactive));
+    let (mut job, mut left) = (6, None);
+    loop {
+        for _ in engine.run().into_iter().filter(|finished| *finished > 1) {
+            engine.ask(job, 1, Interactive);
+            job += 1;
+        }
+        if left.is_none() && engine.now > 60.0 {
+            engine.ask(1, 20, Background);
+            left = Some(engine.left[&0]);
+        }
+        if engine.left.get(&1) == Some(&0) {
+            break;
+        }
+        assert!(engine.now < 600.0, "the later one is never served");
+    }
+    let meanwhile = left.unwrap() - engine.left[&0];
+    assert!(meanwhile < 3 * 20, "{meanwhile} rows of the older one beside 20 of the later");
 }

@@ -3,7 +3,7 @@
 use batching::{Batch, Costs, Item, Queue, Rules};
 use proptest::prelude::*;
 use protocol::Urgency::{self, Background, Interactive};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 /// The fixed cost is worth 24 tokens, so that a row may add 8 tokens of padding.
@@ -82,14 +82,28 @@ fn the_budget_holds_and_a_longer_row_runs_alone() {
     assert_eq!(batches.iter().map(|batch| batch.items.len()).collect::<Vec<_>>(), [32, 8]);
 }
 
+fn background(job: u64, tokens: usize) -> Item<u64> {
+    Item { urgency: Background, ..item(job, tokens, job) }
+}
+
 #[test]
-fn who_waits_is_not_made_to_wait_for_background() {
-    let background = |job, tokens| Item { urgency: Background, ..item(job, tokens, 0) };
-    let later = |row: Item<u64>| Item { due: Duration::from_secs(9), ..row };
-    let rows = (2..9).map(|job| later(background(job, 16)));
-    let mut queue = queue([item(1, 16, 1)].into_iter().chain(rows));
-    assert_eq!(queue.next(&RULES).unwrap().items.len(), 2, "one is as cheap as a run less");
-    assert_eq!(queue.next(&RULES).unwrap().items.len(), 6, "among themselves they join");
+fn who_waits_goes_first_and_is_not_made_to_wait_for_background() {
+    let mut queue = queue((1..9).map(|job| background(job, 16)).chain([item(9, 16, 99)]));
+    let batch = queue.next(&RULES).unwrap();
+    assert_eq!(batch.items.iter().map(|item| item.job).collect::<Vec<_>>(), [9], "however late");
+    assert!(!batch.yields);
+    let batch = queue.next(&RULES).unwrap();
+    assert_eq!(batch.items.len(), 8, "among themselves they join");
+    assert!(batch.yields);
+}
+
+#[test]
+fn background_joins_a_run_of_those_who_wait_where_it_is_an_eighth_of_it_at_most() {
+    // With the fixed cost of 24 tokens, 21 rows of 8 cost 192.
+    let mut queue =
+        queue((1..22).map(|job| item(job, 8, 1)).chain((30..40).map(|job| background(job, 8))));
+    let batch = queue.next(&RULES).unwrap();
+    assert_eq!((batch.items.len(), batch.padded_tokens, batch.yields), (24, 192, false));
 }
 
 #[test]
@@ -102,10 +116,28 @@ fn a_dropped_job_leaves() {
 
 #[test]
 fn background_that_lengthens_a_run_is_charged_for_all_of_it() {
-    // Fixed cost of 24 tokens: 22 beside 20 makes the run 24 longer, 23 beside it 26.
-    let beside = |tokens| Item { urgency: Background, ..item(2, tokens, 9) };
-    assert_eq!(queue([item(1, 20, 1), beside(22)]).next(&RULES).unwrap().padded_tokens, 44);
-    assert_eq!(queue([item(1, 20, 1), beside(23)]).next(&RULES).unwrap().padded_tokens, 20);
+    // Fixed cost of 24 tokens: 200 is worth 28. A row of 14 beside one of 200 is padded, by too much; one that is
+    // longer pads all others, here by one each.
+    let rows = |longer| (1..11).map(|job| item(job, 20, 1)).chain([background(11, longer)]);
+    assert_eq!(queue(rows(20)).next(&RULES).unwrap().padded_tokens, 11 * 20);
+    assert_eq!(queue(rows(18)).next(&RULES).unwrap().padded_tokens, 11 * 20, "padded to 20");
+    assert_eq!(queue(rows(21)).next(&RULES).unwrap().padded_tokens, 10 * 20);
+}
+
+#[test]
+fn what_was_put_back_waits_again_and_then_runs_in_smaller_parts() {
+    let mut queue = queue((0..64).map(|job| background(job, 16)));
+    let batch = queue.next(&RULES).unwrap();
+    assert_eq!((batch.items.len(), batch.yields), (32, true), "nobody waits: as many as may");
+    queue.push(item(99, 16, 9));
+    // The first of them is not wanted any more.
+    queue.put_back(batch.items.into_iter().skip(1));
+    assert_eq!(queue.len(), 64);
+    assert_eq!(queue.next(&RULES).unwrap().items[0].job, 99);
+    let batches = all(&mut queue, &RULES);
+    let rows: Vec<_> = batches.iter().map(|batch| batch.items.len()).collect();
+    assert_eq!(rows, [16, 20, 25, 2]);
+    assert_eq!(batches[0].items[0].job, 1, "in the order in which they are due");
 }
 
 #[test]
@@ -140,14 +172,16 @@ proptest! {
         }
         let mut seen: Vec<u64> = queue.remove(dropped).into_iter().map(|item| item.value).collect();
         prop_assert!(seen.iter().all(|number| rows[*number as usize].0 == dropped));
-        let mut last = Duration::ZERO;
+        let mut last = HashMap::from([(Interactive, Duration::ZERO), (Background, Duration::ZERO)]);
         while let Some(batch) = queue.next(&rules) {
             let longest = batch.items.iter().map(|item| item.tokens).max().unwrap();
             prop_assert_eq!(batch.padded_tokens, longest * batch.items.len());
             prop_assert!(batch.items.len() == 1 || batch.padded_tokens <= budget);
             prop_assert!(batch.items.iter().all(|item| item.class == batch.items[0].class));
-            prop_assert!(batch.items[0].due >= last, "the anchor is the first due");
-            last = batch.items[0].due;
+            let anchor = &batch.items[0];
+            let before = last.insert(anchor.urgency, anchor.due).unwrap();
+            prop_assert!(anchor.due >= before, "the anchor is the first due of its urgency");
+            prop_assert!(!batch.yields || batch.items.iter().all(|item| item.urgency == Background));
             seen.extend(batch.items.iter().map(|item| item.value));
         }
         prop_assert_eq!(queue.len(), 0);

@@ -6,6 +6,7 @@ use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::statistics::Counters;
 use crate::waker::Waker;
+use batching::Arrival;
 use inference::{Cancel, Outcomes, Output};
 use protocol::{Device, EngineSettings, Fault, FaultCode, ImageLimits, Options, Urgency};
 use std::sync::{Arc, Condvar, Mutex};
@@ -50,6 +51,9 @@ pub fn is_awake(waker: &Waker) -> bool {
     awake
 }
 
+/// What a run takes that has a slow row.
+pub const SLOW: Duration = Duration::from_millis(100);
+
 /// A row of the fake model.
 #[derive(Debug, Clone, Copy)]
 pub struct FakeRow {
@@ -62,6 +66,8 @@ pub struct FakeRow {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nature {
     Harmless,
+    /// Longer than the others, so that it does not run together with them, and its runs last for [`SLOW`].
+    Slow,
     Poison,
     Panics,
 }
@@ -123,8 +129,8 @@ impl Runs for Fake {
         512
     }
 
-    fn shape(_row: &FakeRow) -> (usize, u64) {
-        (8, 0)
+    fn shape(row: &FakeRow) -> (usize, u64) {
+        (if row.nature == Nature::Slow { 256 } else { 8 }, 0)
     }
 
     fn run(
@@ -136,7 +142,9 @@ impl Runs for Fake {
         let mut state = self.state.lock().unwrap();
         state.begun += 1;
         self.changed.notify_all();
-        while state.held_up {
+        let slow = rows.iter().any(|row| row.nature == Nature::Slow);
+        let end = Instant::now() + if slow { SLOW } else { Duration::ZERO };
+        while state.held_up || Instant::now() < end {
             if cancel.check().is_err() {
                 state.broken_off += 1;
                 return Err(Fault::canceled());
@@ -194,6 +202,12 @@ impl Stage {
         self.queue(numbers.iter().map(row).collect(), Urgency::Background)
     }
 
+    /// The same, with slow rows.
+    pub fn ask_slow_some_time(&self, numbers: &[f32]) -> Arc<Job> {
+        let row = |number: &f32| FakeRow { number: *number, nature: Nature::Slow };
+        self.queue(numbers.iter().map(row).collect(), Urgency::Background)
+    }
+
     pub fn ask_rows(&self, rows: Vec<FakeRow>) -> Arc<Job> {
         self.queue(rows, Urgency::Interactive)
     }
@@ -202,7 +216,7 @@ impl Stage {
         let waker = Arc::new(Waker::new().unwrap());
         let job = Arc::new(Job::new(rows.len(), Arc::new(options()), waker));
         let rows = rows.into_iter().enumerate().collect();
-        let load = Load { rows, urgency, arrival: Duration::ZERO, tokens_before: 0 };
+        let load = Load { rows, urgency, arrival: Arrival::default(), tokens_before: 0 };
         self.actor.push(&job, load).unwrap();
         job
     }

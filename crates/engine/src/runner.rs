@@ -34,7 +34,7 @@ pub fn messages() {
 }
 
 fn run_batch<M: Runs>(actor: &Actor<M>, batch: Batch<Waiting<M::Row>>, cancel: &Cancel) {
-    let Batch { items, padded_tokens } = batch;
+    let Batch { items, padded_tokens, .. } = batch;
     let began = Instant::now();
     let Some(first) = items.first() else { return };
     // Those of the row that is due first; what they differ in was settled when rows were prepared.
@@ -48,7 +48,7 @@ fn run_batch<M: Runs>(actor: &Actor<M>, batch: Batch<Waiting<M::Row>>, cancel: &
     let waits: Vec<_> = items.iter().map(|item| began - item.value.since).collect();
     let tokens = items.iter().map(|item| item.tokens).sum();
     actor.counters.ran(&Run { waits: &waits, tokens, padded_tokens, took });
-    if actor.ran(padded_tokens, whole.then_some(took)) {
+    if actor.ran(&items, padded_tokens, whole.then_some(took)) {
         deliver(items.into_iter().map(|item| item.value).zip(outcomes));
     }
 }
@@ -228,13 +228,12 @@ mod tests {
     }
 
     #[test]
-    fn who_is_in_no_hurry_makes_way_once() {
+    fn who_is_in_no_hurry_makes_way() {
         let stage = Stage::new(settings());
         stage.model().hold_up();
         let background = stage.ask_some_time(&[1.0, 2.0]);
         stage.model().begun(1);
         let urgent = stage.ask(&[3.0]);
-        // What was broken off fits beside the urgent one, and would not be broken off for a third.
         stage.model().begun(2);
         assert_eq!(stage.model().broken_off(), 1);
         let another = stage.ask(&[4.0]);
@@ -242,9 +241,26 @@ mod tests {
         assert_eq!(result(&urgent).unwrap(), [Some(3.0)]);
         assert_eq!(result(&background).unwrap(), [Some(1.0), Some(2.0)]);
         assert_eq!(result(&another).unwrap(), [Some(4.0)]);
-        assert_eq!(stage.model().broken_off(), 1);
-        assert_eq!(stage.model().runs()[0][0], 3.0, "the urgent one is the first of its run");
+        assert_eq!(stage.model().broken_off(), 1, "who is in a hurry does not");
+        assert_eq!(stage.model().runs(), [vec![3.0], vec![4.0], vec![1.0, 2.0]]);
         assert_eq!(counted(&stage.actor).bisected, 0);
+    }
+
+    #[test]
+    fn who_is_in_no_hurry_makes_way_again_and_again_and_has_its_turn() {
+        let stage = Stage::new(settings());
+        let background = stage.ask_slow_some_time(&[0.0, 1.0, 2.0]);
+        let mut calls = 0;
+        while !background.down_to(0).unwrap() {
+            assert_eq!(result(&stage.ask(&[9.0])).unwrap(), [Some(9.0)]);
+            // A slow run begins meanwhile, and is far from its end at the next call.
+            std::thread::sleep(std::time::Duration::from_millis(2));
+            calls += 1;
+            assert!(calls < 4 * batching::PATIENCE as usize, "three turns are not had by now");
+        }
+        assert_eq!(result(&background).unwrap(), [Some(0.0), Some(1.0), Some(2.0)]);
+        let broken_off = stage.model().broken_off();
+        assert!(broken_off > 20, "{broken_off} runs were broken off for {calls} calls");
     }
 
     #[test]

@@ -1,9 +1,11 @@
-//! Keeps the engine process: starts it, watches it, starts it again, passes settings on, stops it.
+//! Keeps the engine process: starts it, watches it, starts it again, passes settings on, stops it. And
+//! starts the workers that keep columns fresh.
 //!
 //! Runs in a background worker and never loads ONNX Runtime: whatever happens to the engine, the
 //! worker lives, and with it every session. Waits for nothing without serving Postgres' interrupts.
 
 mod backoff;
+mod launch;
 mod lines;
 mod process;
 
@@ -13,6 +15,7 @@ use crate::postgres::shared::{self, Phase, Supervision};
 use crate::postgres::{background, interrupts, log, settings};
 use backoff::Backoff;
 use interrupts::Interest;
+use launch::Launcher;
 use process::{Ended, Engine};
 use protocol::{EngineSettings, Fault};
 use std::path::PathBuf;
@@ -31,7 +34,11 @@ pub fn register() {
 fn run() {
     background::at_exit(leave);
     let mut supervisor = Supervisor::new();
+    let mut launcher = Launcher::new();
     while !supervisor.turn(Instant::now()) {
+        if !background::shutdown_requested() {
+            launcher.turn();
+        }
         supervisor.wait(Instant::now());
         interrupts::serve();
         if background::reloaded() {

@@ -1,15 +1,19 @@
 //! The settings of the extension, and typed values from them.
 //!
-//! All belong to the superuser: they name files that the server opens and bound what it spends. A
+//! All but `model_guard` belong to the superuser: they name files that the server opens and bound what it spends. A
 //! file a subject: what a session asks with, which models it means, the engine process.
 
+mod columns;
 mod engine;
+mod guard;
 mod models;
 mod session;
 
+pub use columns::workers;
 pub use engine::{
     EngineChoice, engine_choice, engine_path, engine_settings, hang_timeout, start_timeout,
 };
+pub use guard::model_guard;
 pub use models::{NamedModel, model_name};
 pub use session::{cache_bytes, options};
 
@@ -24,6 +28,8 @@ pub fn define() {
     session::define();
     models::define();
     engine::define();
+    columns::define();
+    guard::define();
     // SAFETY: a constant prefix; misspelt settings become errors from here on.
     unsafe { pg_sys::MarkGUCPrefixReserved(c"itembank_embed".as_ptr()) };
 }

@@ -12,12 +12,12 @@ use crate::runs::Runs;
 use crate::settings::Settings;
 use crate::statistics::Counters;
 use crate::waker::Waker;
-use batching::{FairClock, Item, Queue};
+use batching::{Arrival, FairClock, Item, Queue};
 use inference::Cancel;
 use protocol::{Fault, FaultCode, Options, Urgency};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 pub use work::Step;
 
@@ -52,8 +52,6 @@ pub struct Waiting<R> {
     pub row: R,
     /// Since when it waits.
     pub since: Instant,
-    /// It has made way once, and does not again.
-    pub made_way: bool,
 }
 
 /// Rows of a job for the queue.
@@ -63,7 +61,7 @@ pub struct Load<R> {
     /// Who may wait for whom.
     pub urgency: Urgency,
     /// When the request came, by the model's fair clock.
-    pub arrival: Duration,
+    pub arrival: Arrival,
     /// Of the request's rows before these.
     pub tokens_before: usize,
 }
@@ -108,7 +106,7 @@ struct UnderWay {
 /// Whether a run is broken off for somebody who is in a hurry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Way {
-    /// It is not: somebody waits for it, or it was broken off before.
+    /// It is not: somebody waits for it, or it is a turn that others have waited long for.
     Stays,
     /// It would be.
     CanBeMade,
@@ -203,7 +201,7 @@ impl<M: Runs> Actor<M> {
             let (tokens, class) = M::shape(&row);
             let due = state.clock.due(arrival, urgency, tokens_before, &costs);
             tokens_before += tokens;
-            let value = Waiting { job: Arc::clone(job), index, row, since, made_way: false };
+            let value = Waiting { job: Arc::clone(job), index, row, since };
             let job = job.id();
             state.queue.push(Item { job, class, tokens, max_batch_tokens, urgency, due, value });
         }
@@ -293,7 +291,7 @@ impl<M: Runs> Actor<M> {
 /// A request's place at a model, which stays loaded as long.
 pub struct Registration<M: Runs> {
     actor: Arc<Actor<M>>,
-    arrival: Duration,
+    arrival: Arrival,
 }
 
 impl<M: Runs> Registration<M> {
@@ -303,7 +301,7 @@ impl<M: Runs> Registration<M> {
     }
 
     /// When the request came, by the model's fair clock.
-    pub fn arrival(&self) -> Duration {
+    pub fn arrival(&self) -> Arrival {
         self.arrival
     }
 }

@@ -5,7 +5,7 @@ use crate::calibration::Outcome;
 use crate::runs::Runs;
 use batching::{Batch, Item, Queue, Rules};
 use inference::Cancel;
-use protocol::{Fault, Urgency};
+use protocol::Fault;
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
@@ -36,8 +36,6 @@ impl<M: Runs> Actor<M> {
             let costs = state.calibration.costs(settings.fixed_cost_tokens);
             let one_by_one = !settings.batching || self.model.one_by_one();
             if let Some(batch) = state.queue.next(&Rules { costs, one_by_one }) {
-                let tokens = batch.items.iter().map(|item| item.tokens).sum();
-                state.clock.serve(tokens, &costs);
                 let cancel = Arc::new(Cancel::default());
                 state.running = Some(UnderWay::of(&batch, &cancel));
                 return Step::Run(batch, cancel);
@@ -62,21 +60,27 @@ impl<M: Runs> Actor<M> {
         self.state().running.as_ref().is_some_and(|running| running.way == Way::Made)
     }
 
-    /// Rows of a run that was broken off wait again, but for those that nobody wants any more. They are not
-    /// broken off a second time, so that they get done however many are in a hurry.
+    /// Rows of a run that was broken off wait again, but for those that nobody wants any more.
     pub fn wait_again(&self, items: Vec<Item<Waiting<M::Row>>>) {
         let mut state = self.state();
         let wanted_by = state.running.take().map(|running| running.wanted_by).unwrap_or_default();
-        for mut item in items.into_iter().filter(|item| wanted_by.contains(&item.job)) {
-            item.value.made_way = true;
-            state.queue.push(item);
-        }
+        state.queue.put_back(items.into_iter().filter(|item| wanted_by.contains(&item.job)));
     }
 
     /// The run is over. Whether its outcomes are to be delivered.
-    pub fn ran(&self, padded_tokens: usize, took: Option<Duration>) -> bool {
+    pub fn ran(
+        &self,
+        items: &[Item<Waiting<M::Row>>],
+        padded_tokens: usize,
+        took: Option<Duration>,
+    ) -> bool {
+        let fixed = self.settings.current().fixed_cost_tokens;
         let mut state = self.state();
         state.running = None;
+        let costs = state.calibration.costs(fixed);
+        for item in items {
+            state.clock.serve(item.urgency, item.tokens, &costs);
+        }
         let costs = took.and_then(|took| state.calibration.observe(padded_tokens, took));
         let wanted = !state.stopping;
         drop(state);
@@ -135,9 +139,7 @@ impl UnderWay {
         let mut wanted_by: Vec<u64> = batch.items.iter().map(|item| item.job).collect();
         wanted_by.sort_unstable();
         wanted_by.dedup();
-        let can_wait =
-            |item: &Item<Waiting<R>>| item.urgency == Urgency::Background && !item.value.made_way;
-        let way = if batch.items.iter().all(can_wait) { Way::CanBeMade } else { Way::Stays };
+        let way = if batch.yields { Way::CanBeMade } else { Way::Stays };
         Self { wanted_by, cancel: Arc::clone(cancel), way }
     }
 }

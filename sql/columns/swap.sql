@@ -1,0 +1,271 @@
+-- The swap of a migration: an embedding column and another one of the same inputs change names, in one short transaction
+-- that readers either see before or after. What is rolled back is swapped once more.
+--
+-- Locks are taken in this order: the advisory ones of both queues, so that who drains them has ended; the table, which
+-- writers have locked as well before they list a change; the queues.
+
+-- The migration's other column: with the role 'next' what it fills, with 'previous' what it has kept; NULL where there is none.
+CREATE FUNCTION embedding_sibling(tbl regclass, target name, role text) RETURNS embedding_columns
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT s FROM @extschema@.embedding_columns AS s
+    WHERE s.tbl = $1 AND s.of = $2 AND s.role = $3 ORDER BY s.target LIMIT 1
+$$;
+
+-- What a column gets for a name when it gives its own away or takes it from nobody: of itself, hashes, fingerprints.
+CREATE FUNCTION embedding_names(target name, suffix text) RETURNS name[]
+    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT ARRAY[n, @extschema@.embedding_name(n, 'hash'), @extschema@.embedding_name(n, 'fingerprint')]
+    FROM @extschema@.embedding_name(target, suffix) AS n
+$$;
+
+-- An error where names that a migration needs are taken by other columns of the table.
+CREATE FUNCTION embedding_check_names(tbl regclass, names name[]) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    taken name := (SELECT a.attname FROM pg_attribute AS a
+                   WHERE a.attrelid = tbl AND a.attname = ANY (names) AND NOT a.attisdropped ORDER BY a.attnum LIMIT 1);
+BEGIN
+    IF taken IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % exists already', taken, tbl USING ERRCODE = 'duplicate_column',
+            DETAIL = 'A migration needs the name for a column of its own.',
+            HINT = format('ALTER TABLE %s RENAME COLUMN %I TO ...; or drop it.', tbl, taken);
+    END IF;
+END
+$$;
+
+-- How many rows have a vector in `have` that they would lack in `want`: there is none although there is something to embed,
+-- or it is of another model; but for rows that just have changed, whose vector is on its way. With the rights of the table's
+-- owner, as it may evaluate his expressions.
+CREATE FUNCTION embedding_lacking(tbl regclass, have name, want name) RETURNS bigint
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    h @extschema@.embedding_columns := @extschema@.embedding_column(tbl, have);
+    w @extschema@.embedding_columns := @extschema@.embedding_column(tbl, want);
+    listed text := (SELECT string_agg(format('q.key_%s %s t.%I', n, e, k), ' AND ' ORDER BY n)
+                    FROM ROWS FROM (unnest(w.key_columns), unnest(w.key_equals)) WITH ORDINALITY AS u (k, e, n));
+    lacking bigint;
+BEGIN
+    EXECUTE format(E'SELECT count(*) FROM %s AS t WHERE t.%I IS NOT NULL AND CASE WHEN t.%I IS NULL THEN '
+                   '@extschema@.embedding_hash((%s\n)::text, (%s\n)::bytea) IS NOT NULL ELSE t.%I IS DISTINCT FROM $1 END '
+                   'AND NOT EXISTS (SELECT FROM %s AS q WHERE q.attempts = 0 AND %s)',
+                   tbl, h.target, w.target, coalesce(w.input_expression, 'NULL'), coalesce(w.image_expression, 'NULL'),
+                   w.fingerprint_column, w.queue, listed) INTO lacking USING @extschema@.model_fingerprint(w.model);
+    RETURN lacking;
+END
+$$;
+
+CREATE FUNCTION embedding_lacking_as_owner(tbl regclass, have name, want name) RETURNS bigint
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (r ->> 'lacking')::bigint FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT @extschema@.embedding_lacking(%s, %L, %L) AS lacking', tbl::oid, have, want)) AS r
+$$;
+
+-- Entries of a queue that wait, and those that failed.
+CREATE FUNCTION embedding_queued(queue regclass, OUT waiting bigint, OUT failed bigint)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    EXECUTE format('SELECT count(*) FILTER (WHERE attempts = 0), count(*) FILTER (WHERE attempts > 0) FROM %s', queue)
+        INTO waiting, failed;
+END
+$$;
+
+-- An error where rows would lose a vector by the swap, with what the model says of them.
+CREATE FUNCTION embedding_require_filled(have embedding_columns, want embedding_columns) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lacking bigint := @extschema@.embedding_lacking_as_owner(have.tbl, have.target, want.target);
+    reasons text;
+BEGIN
+    IF lacking = 0 THEN
+        RETURN;
+    END IF;
+    EXECUTE format('SELECT string_agg(format(''%%s: %%s'', n, error), ''; '' ORDER BY n DESC, error)
+                    FROM (SELECT count(*) AS n, error FROM %s WHERE attempts > 0
+                          GROUP BY error ORDER BY 1 DESC, 2 LIMIT 3) AS r', want.queue) INTO reasons;
+    RAISE EXCEPTION '%', format('%s of table %s would lose %s: "%s" lacks what "%s" has',
+            CASE lacking WHEN 1 THEN 'a row' ELSE lacking || ' rows' END, have.tbl,
+            CASE lacking WHEN 1 THEN 'its vector' ELSE 'their vectors' END, want.target, have.target)
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = 'Nothing was swapped.' || coalesce(' Failures: ' || reasons || '.', ''),
+        HINT = format('Which rows, and why: SELECT * FROM %s WHERE error IS NOT NULL. Change them, or set "%s" to NULL '
+                      'where it is not needed; CALL backfill(%L, %L) tries again.',
+                      want.queue, have.target, have.tbl::text, want.target);
+END
+$$;
+
+-- The index of hashes that an embedding column has.
+CREATE FUNCTION embedding_hash_index(tbl regclass, hash_column name) RETURNS regclass
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.indexrelid::regclass FROM pg_index AS i JOIN pg_attribute AS a ON a.attrelid = tbl AND a.attname = hash_column
+    WHERE i.indrelid = tbl AND i.indkey::text = a.attnum::text ORDER BY i.indexrelid LIMIT 1
+$$;
+
+CREATE FUNCTION embedding_key_index(queue regclass) RETURNS regclass
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT i.indexrelid::regclass FROM pg_index AS i WHERE i.indrelid = queue AND i.indisprimary
+$$;
+
+-- Two relations of a pair: the first gets a name made of base and suffix, the second the first one's. Either may be NULL.
+CREATE FUNCTION embedding_rename_pair(kind text, leaving regclass, coming regclass, base text, suffix text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    former pg_class;
+BEGIN
+    SELECT * INTO former FROM pg_class WHERE oid = leaving;
+    IF leaving IS NOT NULL THEN
+        EXECUTE format('ALTER %s %s RENAME TO %I', kind, leaving,
+                       @extschema@.embedding_free_name(former.relnamespace, base, suffix));
+        IF coming IS NOT NULL THEN
+            EXECUTE format('ALTER %s %s RENAME TO %I', kind, coming, former.relname);
+        END IF;
+    END IF;
+END
+$$;
+
+-- The catalog's part of the swap: `leaving` gets names of its target and the suffix, `coming` those that it had.
+CREATE FUNCTION embedding_rename(leaving embedding_columns, coming embedding_columns, names name[]) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    base text := (SELECT c.relname FROM pg_class AS c WHERE c.oid = leaving.tbl) || '_' || names[1];
+    before name[] := ARRAY[leaving.target, leaving.hash_column, leaving.fingerprint_column];
+    other name[] := ARRAY[coming.target, coming.hash_column, coming.fingerprint_column];
+BEGIN
+    -- By column, before these have other names.
+    PERFORM @extschema@.embedding_rename_pair('INDEX', @extschema@.embedding_index(leaving.tbl, leaving.target),
+                                              @extschema@.embedding_index(leaving.tbl, coming.target), base, 'hnsw'),
+            @extschema@.embedding_rename_pair('INDEX', @extschema@.embedding_hash_index(leaving.tbl, leaving.hash_column),
+                                              @extschema@.embedding_hash_index(leaving.tbl, coming.hash_column), base, 'hash_idx'),
+            @extschema@.embedding_rename_pair('INDEX', @extschema@.embedding_key_index(leaving.queue),
+                                              @extschema@.embedding_key_index(coming.queue), base, 'queue_pkey'),
+            @extschema@.embedding_rename_pair('SEQUENCE', pg_get_serial_sequence(leaving.queue::text, 'id')::regclass,
+                                              pg_get_serial_sequence(coming.queue::text, 'id')::regclass, base, 'queue_id_seq'),
+            @extschema@.embedding_rename_pair('TABLE', leaving.queue, coming.queue, base, 'queue');
+    FOR i IN 1 .. 3 LOOP
+        EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', leaving.tbl, before[i], names[i]);
+        EXECUTE format('ALTER TABLE %s RENAME COLUMN %I TO %I', leaving.tbl, other[i], before[i]);
+    END LOOP;
+    EXECUTE format('COMMENT ON TABLE %s IS %L', leaving.queue,
+                   format('what is to be embedded into %I of %s, and what failed and why', names[1], leaving.tbl));
+    EXECUTE format('COMMENT ON TABLE %s IS %L', coming.queue,
+                   format('what is to be embedded into %I of %s, and what failed and why', before[1], leaving.tbl));
+END
+$$;
+
+-- Swaps an embedding column with its sibling, which is locked together with it: `role` is what the former becomes.
+-- The registry first: what it names may not be renamed.
+CREATE FUNCTION embedding_exchange(current_one embedding_columns, coming embedding_columns, role text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names name[] := @extschema@.embedding_names(current_one.target, role);
+    leaving @extschema@.embedding_columns := current_one;
+    arriving @extschema@.embedding_columns := coming;
+    progress jsonb;
+BEGIN
+    PERFORM @extschema@.embedding_check_names(current_one.tbl, names);
+    progress := (SELECT jsonb_agg(to_jsonb(p)) FROM @extschema@.embedding_progress AS p
+                 WHERE p.tbl = current_one.tbl AND p.target IN (current_one.target, coming.target));
+    DELETE FROM @extschema@.embedding_columns AS e
+    WHERE e.tbl = current_one.tbl AND e.target IN (current_one.target, coming.target);
+    PERFORM @extschema@.embedding_rename(current_one, coming, names);
+    leaving.target := names[1];
+    leaving.hash_column := names[2];
+    leaving.fingerprint_column := names[3];
+    leaving.role := role;
+    leaving.of := current_one.target;
+    arriving.target := current_one.target;
+    arriving.hash_column := current_one.hash_column;
+    arriving.fingerprint_column := current_one.fingerprint_column;
+    arriving.role := 'current';
+    arriving.of := NULL;
+    INSERT INTO @extschema@.embedding_columns SELECT (leaving).*;
+    INSERT INTO @extschema@.embedding_columns SELECT (arriving).*;
+    INSERT INTO @extschema@.embedding_progress
+    SELECT (jsonb_populate_record(NULL::@extschema@.embedding_progress, p || jsonb_build_object('target',
+                CASE p ->> 'target' WHEN current_one.target THEN leaving.target ELSE arriving.target END))).*
+    FROM jsonb_array_elements(progress) AS p;
+END
+$$;
+
+-- What goes on with the old column after the swap, because Postgres binds it to the column and not to its name.
+CREATE FUNCTION embedding_bound(tbl regclass, col name) RETURNS text[]
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT array_agg(DISTINCT described ORDER BY described)
+    FROM pg_attribute AS a
+        JOIN pg_depend AS d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum
+        LEFT JOIN pg_rewrite AS w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+        CROSS JOIN LATERAL (SELECT CASE WHEN w.ev_class IS NULL THEN pg_describe_object(d.classid, d.objid, d.objsubid)
+                                   ELSE pg_describe_object('pg_class'::regclass, w.ev_class, 0) END) AS s (described)
+    WHERE a.attrelid = tbl AND a.attname = col AND NOT a.attisdropped
+      AND NOT (d.classid = 'pg_class'::regclass
+               AND (d.objid = @extschema@.embedding_index(tbl, col)::oid OR d.objid = tbl::oid AND d.objsubid = 0))
+$$;
+
+-- The locks of the swap, or lock_not_available. Whoever waits for the table keeps all others from it: hence the short time.
+CREATE FUNCTION embedding_swap_locks(current_one embedding_columns, coming embedding_columns) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queue oid;
+BEGIN
+    PERFORM set_config('lock_timeout', '5s', true); -- these keep nobody else waiting but those who drain
+    FOREACH queue IN ARRAY ARRAY[current_one.queue, coming.queue]::oid[] LOOP
+        PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
+    END LOOP;
+    PERFORM set_config('lock_timeout', '200ms', true);
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', current_one.tbl);
+    EXECUTE format('LOCK TABLE %s, %s IN ACCESS EXCLUSIVE MODE', current_one.queue, coming.queue);
+END
+$$;
+
+-- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
+-- somebody works with the table; 'busy' where more than `most` changed rows are waiting for their vector in what comes: they
+-- are embedded under the lock. Locks that were taken are let go with the block.
+CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failed bigint) RETURNS text
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    s @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, role);
+    queued record;
+BEGIN
+    IF s.tbl IS NULL THEN
+        RAISE EXCEPTION 'column "%" of table % is in no migration', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'Another session has ended it.', HINT = 'embeddings() shows what there is.';
+    END IF;
+    PERFORM @extschema@.embedding_swap_locks(c, s);
+    -- Whoever swapped, or dropped one of them, while this one waited.
+    IF (c, s) IS DISTINCT FROM (@extschema@.embedding_column(tbl, target), @extschema@.embedding_sibling(tbl, target, role)) THEN
+        RAISE lock_not_available;
+    END IF;
+    SELECT * INTO queued FROM @extschema@.embedding_queued(s.queue);
+    IF queued.waiting > most THEN
+        RAISE SQLSTATE 'IE000';
+    ELSIF queued.waiting > 0 THEN
+        EXECUTE format('UPDATE %s SET retry_at = ''-infinity'' WHERE attempts = 0', s.queue);
+        PERFORM @extschema@.embedding_drain(tbl, s.target, most);
+        SELECT * INTO queued FROM @extschema@.embedding_queued(s.queue);
+    END IF;
+    IF queued.waiting > 0 OR queued.failed > failed THEN
+        RAISE SQLSTATE 'IE000';
+    END IF;
+    PERFORM @extschema@.embedding_exchange(c, s, becomes);
+    RETURN 'swapped';
+EXCEPTION
+    WHEN lock_not_available OR deadlock_detected THEN RETURN 'locked';
+    WHEN SQLSTATE 'IE000' THEN RETURN 'busy';
+END
+$$;

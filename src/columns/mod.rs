@@ -1,0 +1,120 @@
+//! Kept-fresh embedding columns: what changed is embedded, in the statement itself or from a work list.
+//!
+//! Everything is done with the rights of the table's owner, and through the SQL that users see: an
+//! ordinary queue table, ordinary columns. What is registered, by whom and how, is in `sql/columns`.
+
+mod definition;
+mod fill;
+pub mod guard;
+mod hash;
+mod inference;
+mod model;
+mod query;
+mod trigger;
+pub mod worker;
+
+pub use fill::Outcome;
+pub use hash::content_hash;
+pub use model::{dimensions, fingerprint};
+pub use query::embed_query;
+
+use crate::postgres::owner::{AsOwner, Caller, lock_for_writing};
+use crate::postgres::spi::{self, Parameter, Rows};
+use crate::postgres::{extension, trigger::Statement};
+use definition::Definition;
+use fill::{CONTENT, Row};
+use pgrx::spi::Spi;
+use pgrx::{JsonB, pg_sys};
+use protocol::{Fault, Urgency};
+
+/// Does what is to be done after a statement that changed rows.
+pub fn after(statement: &Statement) -> Result<(), Fault> {
+    let schema = extension::schema()?;
+    let _owner = AsOwner::of(statement.table(), Caller::Trigger);
+    Spi::connect(|_| {
+        statement.register();
+        trigger::after(statement, &schema)
+    })
+}
+
+/// Embeds the rows that entries of a queue name, and says what came of each.
+///
+/// # Errors
+/// Faults that are no row's own.
+pub fn fill_queued(
+    table: pg_sys::Oid,
+    target: &str,
+    entries: &[i64],
+) -> Result<Vec<(i64, Outcome)>, Fault> {
+    let schema = extension::schema()?;
+    // Before the column is looked up: a swap of columns under way is waited for.
+    lock_for_writing(table);
+    Spi::connect(|_| {
+        let definition = Definition::find(&schema, table, target)?;
+        let fingerprint = fingerprint(&definition.model)?;
+        let (known, rows) = read(&definition, entries, &fingerprint)?;
+        let (ids, rows): (Vec<i64>, Vec<Row>) = rows.into_iter().unzip();
+        let outcomes = fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
+        Ok(known.into_iter().chain(ids.into_iter().zip(outcomes)).collect())
+    })
+}
+
+/// Entries of a queue: those with nothing to do, and those whose rows are to be embedded.
+#[expect(clippy::type_complexity, reason = "two lists")]
+fn read(
+    definition: &Definition,
+    entries: &[i64],
+    fingerprint: &str,
+) -> Result<(Vec<(i64, Outcome)>, Vec<(i64, Row)>), Fault> {
+    let sql = &definition.sql;
+    let from = format!("{} AS q", sql.queue);
+    let from = fill::source(definition, &from, &sql.is_queued, "$2");
+    let statement =
+        format!("SELECT q.id, {CONTENT} FROM {from} WHERE q.id = ANY ($1) ORDER BY q.id");
+    let entries = [Parameter::Numbers(entries), Parameter::Text(Some(fingerprint))];
+    let found = spi::execute(&statement, &entries)?;
+    let (mut known, mut rows) = (Vec::new(), Vec::new());
+    for number in 0..found.count() {
+        let id = found.value(number, 1).unwrap_or_default();
+        match fill::row(&found, number) {
+            Ok(row) => rows.push((id, row)),
+            Err(outcome) => known.push((id, outcome)),
+        }
+    }
+    Ok((known, rows))
+}
+
+/// Runs a query of the extension's SQL as the table's owner; its rows as JSON.
+///
+/// # Errors
+/// Raises 42501 without the owner's rights, who could do the same by himself.
+pub fn rows_as_owner(table: pg_sys::Oid, query: &str) -> Result<Vec<JsonB>, Fault> {
+    let _owner = AsOwner::of(table, Caller::Member);
+    Spi::connect(|_| {
+        let sql = format!("SELECT pg_catalog.to_jsonb(r) FROM ({query}\n) AS r");
+        let rows = spi::execute(&sql, &[])?;
+        Ok((0..rows.count()).filter_map(|row| rows.value(row, 1)).collect())
+    })
+}
+
+/// What draining a queue by one batch came to: taken, embedded, shared, unchanged, failed, busy.
+pub type Drained = [i32; 6];
+
+/// Takes a batch out of a queue, as the table's owner.
+///
+/// # Errors
+/// Faults that are no row's own; 42501 without the owner's rights.
+pub fn drain(table: pg_sys::Oid, target: &str, batch: i32) -> Result<Drained, Fault> {
+    let schema = extension::schema()?;
+    let _owner = AsOwner::of(table, Caller::Member);
+    Spi::connect(|_| {
+        let sql = format!(
+            "SELECT d.taken, d.embedded, d.shared, d.unchanged, d.failed, d.busy \
+             FROM {schema}.embedding_drain_batch($1, $2::pg_catalog.name, $3) AS d"
+        );
+        let parameters =
+            [Parameter::Oid(table), Parameter::Text(Some(target)), Parameter::Int(batch)];
+        let rows: Rows = spi::execute(&sql, &parameters)?;
+        Ok([1, 2, 3, 4, 5, 6].map(|column| rows.value(0, column).unwrap_or_default()))
+    })
+}

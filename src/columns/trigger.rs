@@ -1,0 +1,125 @@
+//! What a statement changed: embedded at its end, or noted for the worker.
+
+use crate::columns::definition::{Definition, Mode};
+use crate::columns::fill::{self, AT_PLACE, CONTENT, Outcome, Place, Row};
+use crate::columns::{self, worker};
+use crate::postgres::spi::{self, Cursor};
+use crate::postgres::subtransaction;
+use crate::postgres::trigger::Statement;
+use protocol::Fault;
+use std::ffi::c_long;
+use std::panic::AssertUnwindSafe;
+
+/// The statement's rows as they are now.
+const CHANGED: &str = "embedding_new AS n";
+/// Rows that are embedded together.
+const BATCH: c_long = 512;
+
+/// Sees to the columns of the statement's table; runs as the table's owner, SPI connected.
+pub fn after(statement: &Statement, schema: &str) -> Result<(), Fault> {
+    if fill::is_writing(statement.table()) {
+        return Ok(());
+    }
+    for definition in Definition::triggered(schema, statement.table())? {
+        if !concerns(statement, &definition) {
+            continue;
+        }
+        match definition.mode {
+            Mode::Statement => embed(&definition)?,
+            Mode::Queue => queue(&definition)?,
+            Mode::Manual => {}
+        }
+    }
+    Ok(())
+}
+
+/// Whether the statement may have changed a content. A trigger before rows may change any column.
+fn concerns(statement: &Statement, definition: &Definition) -> bool {
+    statement.may_change_any() || definition.watches(|column| statement.changed(column))
+}
+
+/// Embeds the rows whose content is another now.
+fn embed(definition: &Definition) -> Result<(), Fault> {
+    let from =
+        fill::source(definition, CHANGED, &definition.sql.is_changed, "NULL::pg_catalog.text");
+    let sql =
+        format!("SELECT NULL::pg_catalog.int8, {CONTENT} FROM {from} WHERE x.fresh IS NOT TRUE");
+    let cursor = Cursor::open(&sql, &[], false)?;
+    let mut fingerprint: Option<String> = None;
+    while let Some(rows) = cursor.fetch(BATCH) {
+        let stale: Vec<Row> =
+            (0..rows.count()).filter_map(|row| fill::row(&rows, row).ok()).collect();
+        drop(rows);
+        if stale.is_empty() {
+            continue;
+        }
+        // Asked for where it is needed: most statements change no content.
+        if fingerprint.is_none() {
+            fingerprint = Some(columns::fingerprint(&definition.model)?);
+        }
+        let known = fingerprint.as_deref().unwrap_or_default();
+        let outcomes = fill::fill(definition, &stale, known, None)?;
+        for (row, outcome) in stale.iter().zip(outcomes) {
+            if let Outcome::Failed(fault) = outcome {
+                return Err(of_row(definition, row, fault));
+            }
+        }
+    }
+    cursor.close();
+    Ok(())
+}
+
+/// Puts the rows whose content is another now on the work list. Where a row's content cannot even be told, that is for the
+/// work list, too, and not for the statement: all its rows are put there unseen.
+fn queue(definition: &Definition) -> Result<(), Fault> {
+    let sql = &definition.sql;
+    let (queue, into) = (&sql.queue, &sql.queue_key);
+    // In a subtransaction that only reads, which costs no transaction number.
+    match subtransaction::attempt(AssertUnwindSafe(|| changed(definition))) {
+        Ok(places) => {
+            let places = places?;
+            if places.is_empty() {
+                return Ok(());
+            }
+            let statement = format!(
+                "INSERT INTO {queue} ({into}) SELECT {} FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) \
+                     AS v (tbl, place) JOIN {} AS t ON {AT_PLACE}",
+                sql.key, sql.table
+            );
+            spi::execute(&statement, &fill::places(places.iter()))?;
+        }
+        Err(error) if may_be_of_row(&subtransaction::code(&error)) => {
+            let key = &sql.changed_key;
+            let statement = format!("INSERT INTO {queue} ({into}) SELECT {key} FROM {CHANGED}");
+            spi::execute(&statement, &[])?;
+        }
+        Err(error) => error.rethrow(),
+    }
+    worker::wake_at_commit();
+    Ok(())
+}
+
+/// Where the rows lie whose content is another now.
+fn changed(definition: &Definition) -> Result<Vec<Place>, Fault> {
+    let which = &definition.sql.is_changed;
+    let from = fill::source(definition, CHANGED, which, "NULL::pg_catalog.text");
+    let sql =
+        format!("SELECT x.tableoid, x.ctid::pg_catalog.text FROM {from} WHERE x.fresh IS FALSE");
+    let rows = spi::execute(&sql, &[])?;
+    Ok((0..rows.count()).map(|row| Place::of(&rows, row, 1)).collect())
+}
+
+/// Whether an error may be a row's: not of connections, transactions, resources, locks, an operator's wish or the system.
+fn may_be_of_row(code: &str) -> bool {
+    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX"]
+        .iter()
+        .any(|class| code.starts_with(class))
+}
+
+/// The fault of a row within a statement of many.
+fn of_row(definition: &Definition, row: &Row, mut fault: Fault) -> Fault {
+    let whole = fault.detail.unwrap_or_default();
+    let (target, key) = (&definition.sql.target, &row.key);
+    fault.detail = Some(format!("{whole} Embedding column {target}, row ({key})."));
+    fault
+}

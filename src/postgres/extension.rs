@@ -1,0 +1,31 @@
+//! Where this extension is installed.
+
+use crate::postgres::text;
+use pgrx::pg_sys;
+use protocol::{Fault, FaultCode};
+use std::ffi::CStr;
+
+/// The schema of its objects in this database, quoted.
+///
+/// # Errors
+/// Where the database has no such extension.
+pub fn schema() -> Result<String, Fault> {
+    // SAFETY: looks at the catalog, within a transaction; the names are NUL-terminated.
+    unsafe {
+        let extension = pg_sys::get_extension_oid(c"itembank_embed".as_ptr(), true);
+        let name = match extension {
+            pg_sys::InvalidOid => std::ptr::null_mut(),
+            extension => pg_sys::get_namespace_name(pg_sys::get_extension_schema(extension)),
+        };
+        if name.is_null() {
+            return Err(missing());
+        }
+        Ok(text::name(CStr::from_ptr(pg_sys::quote_identifier(name))))
+    }
+}
+
+fn missing() -> Fault {
+    Fault::new(FaultCode::NotInPrerequisiteState, "this database has no extension itembank_embed")
+        .detail("Its tables say which columns are to be kept fresh.")
+        .hint("CREATE EXTENSION itembank_embed CASCADE.")
+}
