@@ -14,7 +14,8 @@ needed_model = env -u FROM -u DTYPE -u RERANKER -u FORCE dev/model.sh
 
 ##@ To start with
 .PHONY: demo up psql url status down reset
-demo: up                   ## everything from nothing: build, model, server, searches in Korean items, reranking
+demo: up                   ## everything from nothing: build, models, server, searches in Korean items, reranking, migration
+	@$(needed_model) all-MiniLM-L6-v2
 	@dev/demo.sh
 up: build                  ## a private server with the extension and its default model, on a free port
 	@$(needed_model) multilingual-e5-small

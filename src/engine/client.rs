@@ -11,8 +11,10 @@ use protocol::{Fault, FaultCode, FromEngine, Options, Reply, Request, ToEngine, 
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-/// Rows of a request for which somebody can be thought to wait.
+/// Rows to embed for which somebody can be thought to wait.
 const INTERACTIVE_ROWS: usize = 32;
+/// Candidates of one query; hits of a search are reranked for somebody who waits, tables of pairs are not.
+const INTERACTIVE_CANDIDATES: usize = 200;
 /// Between two looks whether the engine is there.
 const LOOK: Duration = Duration::from_millis(5);
 /// Starts in a row that came to nothing, after which nobody waits for the next one.
@@ -155,12 +157,12 @@ fn connect(deadline: Instant) -> Result<Connection, Fault> {
 }
 
 fn urgency_of(request: &Request) -> Urgency {
-    let rows = match request {
-        Request::Embed(embed) => embed.inputs.len(),
-        Request::Rerank(rerank) => rerank.candidates.len(),
-        _ => 1,
+    let is_short = match request {
+        Request::Embed(embed) => embed.inputs.len() <= INTERACTIVE_ROWS,
+        Request::Rerank(rerank) => rerank.candidates.len() <= INTERACTIVE_CANDIDATES,
+        _ => true,
     };
-    if rows > INTERACTIVE_ROWS { Urgency::Background } else { Urgency::Interactive }
+    if is_short { Urgency::Interactive } else { Urgency::Background }
 }
 
 fn lost(loss: Loss, process: u32) -> Fault {
