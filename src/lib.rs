@@ -18,7 +18,8 @@ pgrx::pg_module_magic!(name, version);
 extern "C-unwind" fn _PG_init() {
     postgres::settings::define();
     columns::guard::install();
-    if postgres::background::preloading() {
+    // pg_upgrade starts servers of its own, with everything that they preload.
+    if postgres::background::preloading() && !postgres::background::is_binary_upgrade() {
         columns::worker::register();
         engine::supervisor::register();
     }

@@ -252,3 +252,9 @@ pub fn at_exit(callback: fn()) {
         unsafe { pg_sys::before_shmem_exit(Some(call), pg_sys::Datum::null()) };
     }
 }
+
+/// Whether pg_upgrade runs this server, for its own ends.
+pub fn is_binary_upgrade() -> bool {
+    // SAFETY: reads a variable that is set when the process starts.
+    unsafe { pg_sys::IsBinaryUpgrade }
+}
