@@ -80,21 +80,22 @@ run_tokenize() {
 }
 
 # The demonstration is the product: it has to run, and each of its five searches and of its two with reranking to show
-# its five items, and reranking to be measured and drawn.
+# its five items, reranking to be measured and drawn, the migration to be reported by neighbours and by judgements.
 demo() {
     rm -f "$TEST_LOGS/demo-recall.svg"
     in_cluster postgres -c 'CREATE DATABASE demo' && in_cluster demo -c 'CREATE EXTENSION itembank_embed CASCADE' &&
         PGCLIENTENCODING=UTF8 in_cluster demo -v drawing="$TEST_LOGS/demo-recall.svg" -f dev/demo.sql
 }
 run_demo() {
-    local tables items measured drawn name=demo-$ENGINE
+    local tables items measured drawn migrated name=demo-$ENGINE
     runner "$name" demo
     tables=$(lines "$name" '^ *rank │.*│ *similarity │')
     items=$(lines "$name" '^ +[1-5] │ .+│ +0\.[0-9]+ │ ')
     measured=$(lines "$name" '^ (vectors|reranked) +│ +50 │ ')
     drawn=$(grep -c '</svg>' "$TEST_LOGS/demo-recall.svg" || true)
+    migrated=$(lines "$name" 'NOTICE:  (.*overlap@10 of neighbours 0\.[0-9]+|ndcg@10: 0\.[0-9]+ -> 0\.[0-9]+) ')
     note "$tables tables of results, $items items"
-    report "$name" "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1))"
+    report "$name" "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1 && migrated == 2))"
 }
 
 TEST_LOGS=$TEST_DIR/logs-$PG

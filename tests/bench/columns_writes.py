@@ -42,7 +42,7 @@ def make_tables(sql: psycopg.Connection) -> None:
                 f"ALTER TABLE bench_{name} ADD embedding_hash bytea, ADD embedding_fingerprint text"
             )
             sql.execute(
-                f"UPDATE bench_{name} SET embedding_hash = sha256(text::bytea),"
+                f"UPDATE bench_{name} SET embedding_hash = sha256(convert_to(text, 'UTF8')),"
                 " embedding_fingerprint = repeat('f', 64)"
             )
             sql.execute(f"CREATE INDEX ON bench_{name} (embedding_hash)")

@@ -3,7 +3,7 @@
     columns_torture.py MODE ROWS SECONDS     as dev/torture.sh runs it, beside a throw-away server
 
 ROWS of the bank are copied in pieces while WRITERS insert, update, delete, copy, upsert, merge and
-roll back, for SECONDS at least. Meanwhile their statements and the worker are canceled, their
+roll back, for SECONDS at least, and somebody calls backfill again and again. Meanwhile their statements and the worker are canceled, their
 sessions and the worker terminated, the engine killed, the server stopped as if the power had failed
 (at a quarter and at three quarters) and one of its processes killed (at a half). Then all is left
 alone until the list of what is to be embedded is empty, and every row is checked: against what its
@@ -23,7 +23,7 @@ from columns_checker import Column, Report, check
 from columns_journal import compare
 from columns_server import TINY, Cluster, queue_of, server_of, workers
 from columns_troubles import Troubles
-from columns_writers import Loader, Writer, becoming, copying
+from columns_writers import Filler, Loader, Writer, becoming, copying
 
 WRITERS = 8
 SHARED = 64  # rows that all writers change
@@ -78,18 +78,19 @@ def run(server: Cluster, plan: Plan) -> Outcome:
     embeds = plan.mode == "statement"
     writers = [Writer(n, server.url, shared, embeds, plan.pause) for n in range(plan.writers)]
     loader = Loader(server.url, SHARED, plan.rows, plan.piece, writers, embeds)
+    everybody = [loader, *writers, Filler(server.url)]
     began = time.monotonic()
     with Troubles(server, plan.pace) as troubles:
-        for thread in (loader, *writers):
+        for thread in everybody:
             thread.start()
         crash(troubles, plan, began)
     loader.join(max(plan.patience, plan.seconds))
     loaded = time.monotonic() - began
-    for thread in (loader, *writers):
+    for thread in everybody:
         thread.stopping.set()
-    for thread in (loader, *writers):
-        thread.join(60)
-    faults = [f"{one.name} is stuck" for one in (loader, *writers) if one.is_alive()]
+    for thread in everybody:
+        thread.join(max(60, plan.patience))
+    faults = [f"{one.name} is stuck" for one in everybody if one.is_alive()]
     faults += [f"{len(loader.left)} rows were not loaded"] * bool(loader.left)
     at_rest = time.monotonic()
     with server.connect() as sql:
@@ -100,16 +101,15 @@ def run(server: Cluster, plan: Plan) -> Outcome:
         faults += left
         faults += compare(sql, journals, set(becoming(shared)))
     faults += [f"{len(rows)} rows {kind}: {rows[:3]}" for kind, rows in report.faults.items()]
-    faults += [error for one in (loader, *writers) for error in one.unplanned]
+    faults += [error for one in everybody for error in one.unplanned]
     faults += [f"a trouble failed: {error!r}" for error in troubles.failures]
     faults += signs(server)
     facts = {
         "run": f"{plan.mode}, {plan.rows} rows to load, {plan.writers} writers",
         "seconds": f"{loaded:.0f} until all was loaded, then {took:.1f} until all was embedded",
-        "transactions": dict(sum((one.done for one in writers), Counter())),
-        "pieces": loader.done["load"],
+        "transactions": dict(sum((one.done for one in everybody), Counter())),
         "troubles": dict(troubles.done),
-        "errors": dict(sum((one.errors for one in (loader, *writers)), Counter())),
+        "errors": dict(sum((one.errors for one in everybody), Counter())),
         "in doubt": f"{sum(one.unknown for one in journals)} transactions, of which"
         f" {sum(one.happened for one in journals)} had been committed",
     }

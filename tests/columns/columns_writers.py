@@ -313,6 +313,23 @@ class Loader(Writer):
         self.journal.rows.clear()
 
 
+class Filler(Writer):
+    """Calls backfill again and again, and so takes from the list beside the worker."""
+
+    def __init__(self, url: str):
+        super().__init__(-2, url, [], embeds=True)
+
+    def run(self) -> None:
+        while not self.stopping.wait(self.chance.uniform(0, 0.5)):
+            self.attempt(self.fill)
+        if self.connection:
+            self.connection.close()
+
+    def fill(self) -> None:
+        """Until nothing of it is left."""
+        self.connection.execute("CALL backfill('bank', 'embedding')")
+
+
 def becoming(rows: list[Item]) -> Changes:
     return {one.key: one for one in rows}
 
