@@ -1,6 +1,6 @@
 //! Where this extension is installed.
 
-use crate::postgres::text;
+use crate::postgres::{registry, text};
 use pgrx::pg_sys;
 use protocol::{Fault, FaultCode};
 use std::ffi::CStr;
@@ -10,13 +10,10 @@ use std::ffi::CStr;
 /// # Errors
 /// Where the database has no such extension.
 pub fn schema() -> Result<String, Fault> {
+    let namespace = registry::namespace().ok_or_else(missing)?;
     // SAFETY: looks at the catalog, within a transaction; the names are NUL-terminated.
     unsafe {
-        let extension = pg_sys::get_extension_oid(c"itembank_embed".as_ptr(), true);
-        let name = match extension {
-            pg_sys::InvalidOid => std::ptr::null_mut(),
-            extension => pg_sys::get_namespace_name(pg_sys::get_extension_schema(extension)),
-        };
+        let name = pg_sys::get_namespace_name(namespace);
         if name.is_null() {
             return Err(missing());
         }

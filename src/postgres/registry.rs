@@ -56,8 +56,8 @@ impl Registry {
     }
 }
 
-/// Schema of the extension in this database.
-fn namespace() -> Option<pg_sys::Oid> {
+/// Schema of the extension in this database; `None` where it is not installed.
+pub fn namespace() -> Option<pg_sys::Oid> {
     let catalog = Relation::open(pg_sys::ExtensionRelationId)?;
     let name = pg_sys::Datum::from(c"itembank_embed".as_ptr());
     let column = pg_sys::Anum_pg_extension_extname as i16;
