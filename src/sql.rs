@@ -25,6 +25,7 @@ pgrx::extension_sql_file!(
         embedding_trigger,
         embedding_fill,
         embedding_drain,
+        embedding_announce,
         embedding_as_owner,
         embedding_in_transaction_block,
         embed_query,

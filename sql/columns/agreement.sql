@@ -37,8 +37,8 @@ CREATE FUNCTION embedding_key_text(alias text, key_columns name[]) RETURNS text
 -- the table for all of the sample: the k-th distance among a pool of rows drawn at random is never smaller than that
 -- among all, so that only few rows have to be sorted. OFFSET 0 and the function of the type's cast, so that a vector
 -- that lies out of line is fetched once, not once for each row of the sample.
-CREATE FUNCTION embedding_agreement_part(part text, tbl regclass, col name, usable text, key_columns name[], k int)
-    RETURNS text
+CREATE FUNCTION embedding_agreement_part(part text, tbl regclass, col name, usable text, key_columns name[], k int,
+                                         sample int) RETURNS text
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -57,7 +57,7 @@ BEGIN
     ), sample_%1$s AS MATERIALIZED (
         SELECT s.*, coalesce((SELECT p.v OPERATOR(%2$I.<=>) s.v FROM pool_%1$s AS p WHERE p.place <> s.place
                               ORDER BY 1 OFFSET %6$s - 1 LIMIT 1), 'Infinity') AS bound
-        FROM pool_%1$s AS s WHERE s.place <= $2
+        FROM pool_%1$s AS s WHERE s.place <= %10$s
     ), nearest_%1$s AS MATERIALIZED (
         SELECT * FROM (
             SELECT s.place, t.tableoid, t.ctid, row_number() OVER (
@@ -67,13 +67,14 @@ BEGIN
                 JOIN sample_%1$s AS s ON t.v OPERATOR(%2$I.<=>) s.v <= s.bound
                                      AND (t.ctid <> s.ctid OR t.tableoid <> s.tableoid)) AS n
         WHERE rank <= %6$s
-    )$query$, part, schema, type, col, tbl, k, key_order, keys, usable);
+    )$query$, part, schema, type, col, tbl, k, key_order, keys, usable, sample);
 END
 $$;
 
 -- For rows drawn by seed: which of the k nearest by one column are so by the other too, of those that have a vector in
 -- both. The search is exact. Equally near rows go by the key, in both columns alike, so that twins never differ and
--- the same data gives the same numbers.
+-- the same data gives the same numbers. As the table's owner where the caller has his rights, since the table is his, with what
+-- he has put on it; else as the caller.
 CREATE FUNCTION embedding_agreement(tbl regclass, column_a name, column_b name, k int DEFAULT 10,
                                     sample int DEFAULT 200, seed bigint DEFAULT 42)
     RETURNS TABLE (overlap float8, sampled int, jaccard float8, same_nearest float8, rows bigint)
@@ -90,6 +91,7 @@ DECLARE
     keys name[];
     usable text;
     drawn_by text;
+    statement text;
 BEGIN
     IF wrong IS NOT NULL THEN
         RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value',
@@ -104,23 +106,30 @@ BEGIN
     -- Rows without a distance (NULL; the zero vector's NaN) are nobody's neighbours.
     SELECT string_agg(format('t.%1$I OPERATOR(%2$I.<=>) t.%1$I <> ''NaN''', c.col, v.schema), ' AND ') INTO usable
     FROM unnest(ARRAY[column_a, column_b]) AS c (col), @extschema@.embedding_vector_type(tbl, c.col) AS v;
-    RETURN QUERY EXECUTE format($query$
+    statement := format($query$
         WITH drawn AS MATERIALIZED (
             SELECT row_number() OVER (ORDER BY d.draw, d.tableoid, d.ctid) AS place, d.*
             FROM (SELECT t.tableoid, t.ctid, count(*) OVER () AS total,
-                         md5(format('%%s %%L', $1, %1$s)) COLLATE "C" AS draw
-                  FROM %2$s AS t WHERE %3$s ORDER BY draw, t.tableoid, t.ctid LIMIT greatest($2, 1000, %4$s * 20)) AS d
+                         md5(format('%%s %%L', %7$L::bigint, %1$s)) COLLATE "C" AS draw
+                  FROM %2$s AS t WHERE %3$s ORDER BY draw, t.tableoid, t.ctid LIMIT greatest(%8$s, 1000, %4$s * 20)) AS d
         ), %5$s, %6$s, compared AS (
             SELECT place, count(*) FILTER (WHERE a.rank > 0 AND b.rank > 0)::float8 AS common,
                    count(a.rank) AS neighbours, count(*) AS either,
                    count(*) FILTER (WHERE a.rank = 1 AND b.rank = 1)::float8 AS first
             FROM nearest_a AS a FULL JOIN nearest_b AS b USING (place, tableoid, ctid) GROUP BY place
         )
-        SELECT avg(common / neighbours ORDER BY place), count(*)::int, avg(common / either ORDER BY place),
-               avg(first), coalesce((SELECT total FROM drawn LIMIT 1), 0)
+        SELECT avg(common / neighbours ORDER BY place) AS overlap, count(*)::int AS sampled,
+               avg(common / either ORDER BY place) AS jaccard, avg(first) AS same_nearest,
+               coalesce((SELECT total FROM drawn LIMIT 1), 0) AS rows
         FROM compared
     $query$, drawn_by, tbl, usable, k,
-        @extschema@.embedding_agreement_part('a', tbl, column_a, usable, keys, k),
-        @extschema@.embedding_agreement_part('b', tbl, column_b, usable, keys, k)) USING seed, sample;
+        @extschema@.embedding_agreement_part('a', tbl, column_a, usable, keys, k, sample),
+        @extschema@.embedding_agreement_part('b', tbl, column_b, usable, keys, k, sample), seed, sample);
+    IF @extschema@.embedding_may(tbl) THEN
+        RETURN QUERY SELECT r.* FROM @extschema@.embedding_as_owner(tbl, statement) AS j, jsonb_to_record(j)
+            AS r (overlap float8, sampled int, jaccard float8, same_nearest float8, rows bigint);
+    ELSE
+        RETURN QUERY EXECUTE statement;
+    END IF;
 END
 $$;

@@ -1,9 +1,12 @@
 -- Back-fill: what is stale is listed in the column's queue, and batch by batch taken from it, embedded and written.
 
--- Lists the rows that are stale and not listed yet, and makes what is listed part of the back-fill. As the table's
--- owner: it evaluates his expressions, and writes to his queue. Entries that others are working on are left to them:
--- waiting for those who in turn wait for this back-fill's progress would never end.
-CREATE FUNCTION embedding_enqueue_rows(tbl regclass, target name) RETURNS bigint
+-- Lists the rows that are stale and not listed yet, and makes what is listed part of the back-fill; where one was left
+-- off and goes on (resumed), what has come since is no part of it, so that its share done does not shrink. Gives what
+-- is left of the back-fill and the last number in the queue. As the table's owner: it evaluates his expressions, and
+-- writes to his queue. Entries that others are working on are left to them: waiting for those who in turn wait for this
+-- back-fill's progress would never end.
+CREATE FUNCTION embedding_enqueue_rows(tbl regclass, target name,
+                                       OUT resumed bool, OUT remaining bigint, OUT last bigint)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -13,73 +16,70 @@ DECLARE
     same text := (SELECT string_agg(format('q.key_%s %s s.key_%s', n, e, n), ' AND ' ORDER BY n)
                   FROM unnest(c.key_equals) WITH ORDINALITY AS u (e, n));
     fingerprint text := @extschema@.model_fingerprint(c.model);
-    listed bigint;
 BEGIN
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE origin = ''backfill'' AND attempts = 0)', c.queue)
+        INTO resumed;
+    resumed := resumed AND EXISTS (SELECT FROM @extschema@.embedding_progress AS p
+                                   WHERE p.tbl = c.tbl AND p.target = c.target AND p.finished_at IS NULL);
     EXECUTE format('UPDATE %1$s SET retry_at = ''-infinity'' '
                    'WHERE id IN (SELECT id FROM %1$s WHERE attempts > 0 FOR UPDATE SKIP LOCKED)', c.queue);
-    EXECUTE format('UPDATE %1$s SET origin = ''backfill'' WHERE id IN (SELECT id FROM %1$s '
-                   'WHERE origin <> ''backfill'' AND attempts = 0 FOR UPDATE SKIP LOCKED)', c.queue);
+    IF NOT resumed THEN
+        EXECUTE format('UPDATE %1$s SET origin = ''backfill'' WHERE id IN (SELECT id FROM %1$s '
+                       'WHERE origin <> ''backfill'' AND attempts = 0 FOR UPDATE SKIP LOCKED)', c.queue);
+    END IF;
     FOR careful IN 0 .. 1 LOOP
         BEGIN
-            EXECUTE format('INSERT INTO %1$s (%2$s, origin) SELECT %2$s, ''backfill'' FROM (%3$s) AS s '
+            EXECUTE format('INSERT INTO %1$s (%2$s, origin) SELECT %2$s, $2 FROM (%3$s) AS s '
                            'WHERE s.reason IS NOT NULL AND NOT EXISTS (SELECT FROM %1$s AS q WHERE %4$s)',
                            c.queue, keys, @extschema@.embedding_staleness(c, careful = 1), same)
-                USING fingerprint;
-            GET DIAGNOSTICS listed = ROW_COUNT;
-            RETURN listed;
+                USING fingerprint, CASE WHEN resumed THEN 'change' ELSE 'backfill' END;
+            EXIT;
         EXCEPTION WHEN OTHERS THEN
             -- Without a function or a right no row is better than another.
-            IF careful = 1 OR NOT @extschema@.embedding_is_row_fault(SQLSTATE) OR left(SQLSTATE, 2) IN ('42', '3F') THEN
+            IF careful = 1 OR NOT @extschema@.embedding_is_row_fault(SQLSTATE)
+                    OR SQLSTATE ~ '^(42(?!704)|3F)' THEN
                 RAISE;
             END IF;
         END;
     END LOOP;
+    EXECUTE format('SELECT count(*) FILTER (WHERE origin = ''backfill'' AND attempts = 0), coalesce(max(id), 0) '
+                   'FROM %s', c.queue) INTO remaining, last;
 END
 $$;
 
 -- Begins a back-fill, or goes on with one that was left off: what it had listed still is, and how far it was is known.
--- What triggers have listed and no worker has taken, and what has failed, is in it. Gives the last number in the queue;
+-- What triggers had listed when it began and no worker has taken, and what has failed, is in it. Gives the last number in the queue;
 -- 0: there is nothing to do.
 CREATE FUNCTION embedding_backfill_begin(tbl regclass, target name) RETURNS bigint
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
-    p @extschema@.embedding_progress;
     began timestamptz := clock_timestamp();
-    left_off bool;
-    remaining bigint;
-    last bigint;
+    listed record;
 BEGIN
     PERFORM @extschema@.embedding_require_owner(tbl);
     -- Who begins at the same time waits here, and then finds listed what the other has listed.
     INSERT INTO @extschema@.embedding_progress AS e (tbl, target, total, done, started_at, updated_at, finished_at)
     VALUES (c.tbl, c.target, 0, 0, began, began, began) ON CONFLICT DO NOTHING;
-    SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target FOR UPDATE;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE origin = ''backfill'' AND attempts = 0)', c.queue)
-        INTO left_off;
-    PERFORM @extschema@.embedding_as_owner(tbl,
-        format('SELECT @extschema@.embedding_enqueue_rows(%s, %L)', tbl::oid, target));
-    EXECUTE format('SELECT count(*) FILTER (WHERE origin = ''backfill'' AND attempts = 0), coalesce(max(id), 0) '
-                   'FROM %s', c.queue) INTO remaining, last;
-    IF p.finished_at IS NOT NULL OR NOT left_off THEN
-        IF remaining = 0 THEN
-            UPDATE @extschema@.embedding_progress AS e SET finished_at = coalesce(e.finished_at, began)
-            WHERE e.tbl = c.tbl AND e.target = c.target;
-            RETURN last;
-        END IF;
-        p.done := 0;
-        p.failures := 0;
-        p.started_at := began;
-        p.active := '0';
-        p.rate := NULL;
+    PERFORM FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target FOR UPDATE;
+    SELECT l.* INTO listed
+    FROM @extschema@.embedding_as_owner(tbl, format('SELECT * FROM @extschema@.embedding_enqueue_rows(%s, %L)',
+                                                    tbl::oid, target)) AS r,
+         jsonb_to_record(r) AS l (resumed bool, remaining bigint, last bigint);
+    IF listed.resumed THEN
+        UPDATE @extschema@.embedding_progress AS e SET updated_at = clock_timestamp()
+        WHERE e.tbl = c.tbl AND e.target = c.target;
+    ELSIF listed.remaining > 0 THEN
+        UPDATE @extschema@.embedding_progress AS e
+        SET total = listed.remaining, done = 0, failures = 0, started_at = began, updated_at = clock_timestamp(),
+            finished_at = NULL, active = '0', rate = NULL
+        WHERE e.tbl = c.tbl AND e.target = c.target;
+    ELSE
+        UPDATE @extschema@.embedding_progress AS e SET finished_at = coalesce(e.finished_at, began)
+        WHERE e.tbl = c.tbl AND e.target = c.target;
     END IF;
-    UPDATE @extschema@.embedding_progress AS e
-    SET total = p.done + remaining, done = p.done, failures = p.failures,
-        started_at = p.started_at, updated_at = clock_timestamp(), finished_at = NULL,
-        active = p.active, rate = p.rate
-    WHERE e.tbl = c.tbl AND e.target = c.target;
-    RETURN last;
+    RETURN listed.last;
 END
 $$;
 
@@ -168,7 +168,8 @@ CREATE FUNCTION embedding_lock_class() RETURNS int
 AS $$ SELECT 1769237858 $$;
 
 -- A batch of a column's queue, with the caller's rights: the table's owner's, as embedding_drain sees to. Several may
--- work on a queue at once. Entries that failed stay, and are tried again later and later; those of locked rows, soon.
+-- work on a queue at once. Entries that failed stay, and are tried again later and later; those of rows that are locked
+-- or kept unwritten, soon, and less often the longer they wait, so that they do not keep others from their turn.
 CREATE FUNCTION embedding_drain_batch(tbl regclass, target name, batch int)
     RETURNS TABLE (taken int, embedded int, shared int, unchanged int, failed int, busy int)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -181,7 +182,9 @@ DECLARE
     outcomes jsonb;
     done record;
 BEGIN
-    PERFORM pg_advisory_xact_lock_shared(@extschema@.embedding_lock_class(), (c.queue::oid::bigint - 2147483648)::int);
+    -- Only shown: whoever holds it alone, as anybody may, must not keep this waiting.
+    PERFORM pg_try_advisory_xact_lock_shared(@extschema@.embedding_lock_class(),
+                                             (c.queue::oid::bigint - 2147483648)::int);
     -- Waits for a migration that is swapping this column for another one: by then the name may be that one's.
     -- What is written later is locked now, as a lesser lock first could wait for who waits for that: REINDEX does.
     EXECUTE format('LOCK TABLE %s IN ROW EXCLUSIVE MODE', tbl);
@@ -196,13 +199,16 @@ BEGIN
         RETURN QUERY SELECT 0, 0, 0, 0, 0, 0;
         RETURN;
     END IF;
+    -- A model that is not there is no row's fault.
+    PERFORM @extschema@.model_fingerprint(c.model);
     outcomes := (SELECT jsonb_agg(to_jsonb(f)) FROM @extschema@.embedding_fill_safely(tbl, target, claimed.ids) AS f);
     PERFORM @extschema@.embedding_check_outcomes(c, outcomes);
     EXECUTE format('DELETE FROM %s WHERE id IN (SELECT r.id FROM jsonb_to_recordset($1) AS r (id bigint, outcome text) '
                    'WHERE r.outcome NOT IN (''busy'', ''failed''))', c.queue) USING outcomes;
     EXECUTE format('UPDATE %s AS q SET attempts = q.attempts + (r.outcome = ''failed'')::int, '
                    'code = coalesce(r.code, q.code), error = coalesce(r.error, q.error), '
-                   'retry_at = clock_timestamp() + CASE r.outcome WHEN ''busy'' THEN interval ''100 ms'' '
+                   'retry_at = clock_timestamp() + CASE r.outcome WHEN ''busy'' THEN greatest(interval ''100 ms'', '
+                   'least(interval ''1 min'', (clock_timestamp() - q.queued_at) / 10)) '
                    'ELSE least(interval ''1 hour'', interval ''10 s'' * 2 ^ least(q.attempts, 20)) END '
                    'FROM jsonb_to_recordset($1) AS r (id bigint, outcome text, code text, error text) '
                    'WHERE q.id = r.id AND r.outcome IN (''busy'', ''failed'')', c.queue) USING outcomes;
@@ -235,7 +241,7 @@ DECLARE
 BEGIN
     SELECT min(r.code) AS code, min(r.error) AS error INTO fault
     FROM jsonb_to_recordset(outcomes) AS r (outcome text, code text, error text)
-    HAVING count(*) >= 4 AND bool_and(r.outcome = 'failed' AND r.code ~ '^(42|3F)') AND count(DISTINCT r.code) = 1;
+    HAVING count(*) >= 4 AND bool_and(r.outcome = 'failed' AND r.code ~ '^(42(?!704)|3F)') AND count(DISTINCT r.code) = 1;
     IF FOUND THEN
         RAISE EXCEPTION '%', fault.error USING ERRCODE = fault.code,
             DETAIL = format('All rows of a batch for embedding column "%s" of table %s failed with it.',

@@ -89,8 +89,8 @@ COMMENT ON FUNCTION embedding_is_queue(embedding_columns) IS
     'whether the work list of an embedding column has its columns, with their types';
 COMMENT ON FUNCTION embedding_analysis_error(regclass, text, text) IS
     'what is wrong with an expression over a table; it is not evaluated';
-COMMENT ON FUNCTION embedding_check_analysis(embedding_columns, text) IS
-    'an error or a warning where the inputs of an embedding column have lost their meaning';
+COMMENT ON FUNCTION embedding_check_analysis(embedding_columns) IS
+    'an error where the inputs of an embedding column have lost their meaning';
 COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
     'an error where an embedding column lacks what it needs';
 COMMENT ON FUNCTION embedding_follow(embedding_columns) IS
@@ -171,7 +171,7 @@ COMMENT ON FUNCTION embedding_check_roles(embedding_columns) IS
     'an error where a column would be both written by an embedding column and read by one';
 COMMENT ON FUNCTION embedding_agreement(regclass, name, name, integer, integer, bigint) IS
     'how many of the k nearest rows two columns of vectors have in common, for a sample of rows, by exact search';
-COMMENT ON FUNCTION embedding_agreement_part(text, regclass, name, text, name[], integer) IS
+COMMENT ON FUNCTION embedding_agreement_part(text, regclass, name, text, name[], integer, integer) IS
     'the query of one column''s nearest rows, for embedding_agreement';
 COMMENT ON FUNCTION embedding_vector_type(regclass, name) IS
     'the type of a column of vectors and its schema, or an error';
@@ -193,7 +193,7 @@ COMMENT ON FUNCTION embedding_text_sorted(text) IS
     'a text''s lines in order, for near_duplicates';
 COMMENT ON TABLE embedding_migrations IS
     'reports of migrations to other models: overlap of neighbours, metrics on judgements, when it was swapped';
-COMMENT ON FUNCTION embedding_migration_run(embedding_columns, text) IS
+COMMENT ON FUNCTION embedding_migration_run(embedding_columns, text, text) IS
     'the run of an embedding column for given queries as a SELECT, for migrate_embedding';
 COMMENT ON FUNCTION embedding_migration_judgements(text) IS
     'the pooled judgements of given queries as a SELECT, for migrate_embedding';
@@ -213,7 +213,7 @@ COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
     'how many rows have a vector in one embedding column and would lack it in another';
 COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
     'embedding_lacking with the rights of the table''s owner';
-COMMENT ON FUNCTION embedding_queued(regclass) IS
+COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
     'entries of an embedding column''s queue that wait, and those that failed';
 COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
     'an error where rows would lose a vector by a swap';
@@ -277,7 +277,19 @@ COMMENT ON FUNCTION embedding_drain(regclass, name, integer) IS
     'takes a batch out of a work list, as the table''s owner';
 COMMENT ON FUNCTION embedding_as_owner(regclass, text) IS
     'rows of a query that is run as the table''s owner, for who has his rights';
+COMMENT ON FUNCTION embedding_text_as_owner(regclass, text) IS
+    'the same, each row as the text of its JSON';
+COMMENT ON FUNCTION embedding_announce(oid) IS
+    'has all sessions look again at a table''s embedding columns';
 COMMENT ON FUNCTION embedding_in_transaction_block() IS
     'whether a procedure could not commit here';
 COMMENT ON FUNCTION embed_query(regclass, name, text, bytea, text) IS
     'embedding of what is searched with, by the model that an embedding column has now';
+COMMENT ON FUNCTION embedding_make_due(regclass, name) IS
+    'makes what waits in a column''s queue due, whatever it waits for';
+COMMENT ON FUNCTION embedding_swap_most() IS
+    'how many changed rows are embedded under the lock of a swap at most';
+COMMENT ON FUNCTION embedding_look(regclass, text) IS
+    'the row of a statement that reads a relation, by its owner''s rights';
+COMMENT ON FUNCTION embedding_backfill_left(regclass, bigint, boolean) IS
+    'whether anything of a back-fill is left in a work list';

@@ -1,5 +1,8 @@
 -- What happens to tables with embedding columns by other commands: the registry follows, or the command is refused.
--- Both functions run for every command of their kind in the database, and are done at once where it is none of theirs.
+-- Both functions run for every command of their kind in the database, and are done at once where it is none of theirs:
+-- other people's commands neither read nor lock nor analyse what they have nothing to do with.
+-- Who may not see the registry cannot have embedding columns, and his commands must not fail by it: before that is
+-- known, nothing may name what is in the extension's schema, not even as a variable's type.
 
 -- An error for what would break an embedding column.
 CREATE FUNCTION embedding_refuse(c embedding_columns, what text) RETURNS void
@@ -44,10 +47,14 @@ CREATE FUNCTION embedding_dropped() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c @extschema@.embedding_columns;
+    c record;
     lost record;
 BEGIN
-    IF NOT EXISTS (SELECT FROM @extschema@.embedding_columns) THEN
+    IF has_schema_privilege(to_regnamespace('@extschema@'), 'USAGE') IS NOT TRUE THEN
+        RETURN;
+    ELSIF NOT has_table_privilege('@extschema@.embedding_columns', 'SELECT') THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM @extschema@.embedding_columns) THEN
         RETURN;
     END IF;
     FOR c IN SELECT e.* FROM pg_event_trigger_dropped_objects() AS d
@@ -97,46 +104,51 @@ AS $$
     WHERE @extschema@.embedding_type_of(c.queue, 'key_' || n) IS NULL
 $$;
 
--- What is wrong with an expression that is to be of a type; NULL: nothing. It is analysed, not planned: nothing runs.
+-- What is wrong with an expression that is to be of a type; NULL: nothing. No row is read, but Postgres runs parts of
+-- an expression as soon as it reads or plans it (input functions, the checks of domains, calls with constants): these are
+-- the code of the table's owner, so it is done with his rights and no others.
 CREATE FUNCTION embedding_analysis_error(tbl regclass, expression text, type text) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF expression IS NOT NULL THEN
-        EXECUTE format(E'PREPARE itembank_embed_trial AS SELECT NULL::%s IS NOT DISTINCT FROM (%s\n) FROM %s',
-                       type, expression, tbl);
-        DEALLOCATE itembank_embed_trial;
+        PERFORM @extschema@.embedding_as_owner(tbl, format(
+            E'SELECT NULL::%s IS NOT DISTINCT FROM (%s\n) AS same FROM %s WHERE false', type, expression, tbl));
     END IF;
     RETURN NULL;
 EXCEPTION
-    -- Whoever may not see what the owner sees cannot tell.
+    -- An owner who may not see it now cannot tell.
     WHEN insufficient_privilege THEN
         RETURN NULL;
     WHEN syntax_error_or_access_rule_violation OR invalid_schema_name OR feature_not_supported OR data_exception THEN
         RETURN format('%s%s: %s', upper(left(SQLERRM, 1)), substr(SQLERRM, 2), btrim(expression, E'\n'));
+    WHEN OTHERS THEN
+        -- Functions of the owner that fail have a meaning all the same.
+        IF @extschema@.embedding_is_row_fault(SQLSTATE) THEN
+            RETURN NULL;
+        END IF;
+        RAISE;
 END
 $$;
 
--- Whether the column's expressions still have a meaning. level is 'error' for changes of the table itself, 'warning'
--- for others, which may have nothing to do with it.
-CREATE FUNCTION embedding_check_analysis(c embedding_columns, level text) RETURNS void
+-- After a change of the table itself: whether the column's expressions still have a meaning. A table that was given to
+-- a role whose rights the caller does not have is left to that role.
+CREATE FUNCTION embedding_check_analysis(c embedding_columns) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    message text := format('the inputs of embedding column "%s" of table %s have no meaning any more',
-                           c.target, c.tbl);
-    fault text := coalesce(@extschema@.embedding_analysis_error(c.tbl, c.input_expression, 'text'),
-                           @extschema@.embedding_analysis_error(c.tbl, c.image_expression, 'bytea'));
-    remedy text := format('SELECT drop_embedding(%L, %L, keep_column => true); it keeps the vectors. '
-                          'Then add_embedding again.', c.tbl::text, c.target);
+    fault text;
 BEGIN
-    IF fault IS NULL THEN
-        RETURN;
-    ELSIF level = 'error' THEN
-        RAISE EXCEPTION '%', message
-            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = fault, HINT = 'First: ' || remedy;
+    IF @extschema@.embedding_may(c.tbl) THEN
+        fault := coalesce(@extschema@.embedding_analysis_error(c.tbl, c.input_expression, 'text'),
+                          @extschema@.embedding_analysis_error(c.tbl, c.image_expression, 'bytea'));
     END IF;
-    RAISE WARNING '%', message USING DETAIL = fault, HINT = 'Undo the change. Or: ' || remedy;
+    IF fault IS NOT NULL THEN
+        RAISE EXCEPTION 'the inputs of embedding column "%" of table % have no meaning any more', c.target, c.tbl
+            USING ERRCODE = 'dependent_objects_still_exist', DETAIL = fault,
+            HINT = format('First: SELECT drop_embedding(%L, %L, keep_column => true); it keeps the vectors. '
+                          'Then add_embedding again.', c.tbl::text, c.target);
+    END IF;
 END
 $$;
 
@@ -165,7 +177,6 @@ BEGIN
             AND (NOT @extschema@.embedding_is_queue(c) OR @extschema@.embedding_queue_lacks(c) IS NOT NULL) THEN
         PERFORM @extschema@.embedding_refuse(c, format('each column of %s', c.queue));
     END IF;
-    PERFORM @extschema@.embedding_check_analysis(c, 'error');
 END
 $$;
 
@@ -252,25 +263,34 @@ BEGIN
 END
 $$;
 
+-- Tables with embedding columns, their queues and their partitions after commands on them.
 CREATE FUNCTION embedding_changed() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    c @extschema@.embedding_columns;
+    changed record;
     root regclass;
 BEGIN
-    IF NOT EXISTS (SELECT FROM @extschema@.embedding_columns) THEN
+    IF has_schema_privilege(to_regnamespace('@extschema@'), 'USAGE') IS NOT TRUE THEN
         RETURN;
-    ELSIF TG_TAG NOT IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE') THEN
-        PERFORM @extschema@.embedding_check_analysis(e, 'warning') FROM @extschema@.embedding_columns AS e
-        WHERE @extschema@.embedding_is_there(e.tbl);
+    ELSIF NOT has_table_privilege('@extschema@.embedding_columns', 'SELECT') THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM @extschema@.embedding_columns) THEN
         RETURN;
     END IF;
-    FOR c IN SELECT e.* FROM @extschema@.embedding_columns AS e
-             WHERE EXISTS (SELECT FROM pg_event_trigger_ddl_commands() AS d
-                           WHERE d.classid = 'pg_class'::regclass AND d.objid IN (e.tbl, e.queue))
-               AND @extschema@.embedding_may(e.tbl) IS NOT NULL LOOP
-        PERFORM @extschema@.embedding_check_column(c), @extschema@.embedding_follow(c);
+    FOR changed IN
+        SELECT e AS of, bool_or(d.objid = e.tbl) AS itself
+        FROM @extschema@.embedding_columns AS e
+            JOIN pg_event_trigger_ddl_commands() AS d
+                ON d.classid = 'pg_class'::regclass AND d.objid IN (e.tbl, e.queue)
+        WHERE @extschema@.embedding_may(e.tbl) IS NOT NULL
+        GROUP BY e.tbl, e.target
+    LOOP
+        PERFORM @extschema@.embedding_check_column(changed.of);
+        IF changed.itself THEN
+            PERFORM @extschema@.embedding_check_analysis(changed.of);
+        END IF;
+        PERFORM @extschema@.embedding_follow(changed.of);
     END LOOP;
     FOR root IN SELECT DISTINCT pg_partition_root(d.objid) FROM pg_event_trigger_ddl_commands() AS d
                 WHERE d.classid = 'pg_class'::regclass
@@ -280,10 +300,9 @@ BEGIN
 END
 $$;
 
+-- Of the commands for views and foreign tables, RENAME COLUMN works on tables as well.
 CREATE EVENT TRIGGER itembank_embed_drop ON sql_drop EXECUTE FUNCTION embedding_dropped();
 CREATE EVENT TRIGGER itembank_embed_change ON ddl_command_end
-    WHEN TAG IN ('ALTER TABLE', 'CREATE TABLE', 'CREATE FOREIGN TABLE',
-                 'ALTER SCHEMA', 'ALTER FUNCTION', 'ALTER ROUTINE', 'ALTER TYPE', 'ALTER DOMAIN',
-                 'DROP SCHEMA', 'DROP FUNCTION', 'DROP ROUTINE', 'DROP TYPE', 'DROP DOMAIN', 'DROP OPERATOR',
-                 'DROP EXTENSION')
+    WHEN TAG IN ('ALTER TABLE', 'ALTER FOREIGN TABLE', 'ALTER VIEW', 'ALTER MATERIALIZED VIEW',
+                 'CREATE TABLE', 'CREATE FOREIGN TABLE')
     EXECUTE FUNCTION embedding_changed();

@@ -1,6 +1,6 @@
 -- What embedding columns there are, which of their vectors are stale, and whether the others are what the model makes.
 
--- The caller sees every column, and the counts of those tables that he may read.
+-- The caller sees every column, and the counts of those tables whose owner's rights he has.
 CREATE FUNCTION embeddings()
     RETURNS TABLE (tbl regclass, target name, role text, model text, mode text, type text, dimensions int,
                    inputs text, image text, rows bigint, embedded bigint, pending bigint, failed bigint,
@@ -10,6 +10,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     c @extschema@.embedding_columns;
+    counts jsonb;
 BEGIN
     FOR c IN SELECT e.* FROM @extschema@.embedding_columns AS e WHERE @extschema@.embedding_is_there(e.tbl)
              ORDER BY e.tbl::text COLLATE "C", e.of IS NOT NULL, e.target LOOP
@@ -20,14 +21,13 @@ BEGIN
         mode := c.mode;
         inputs := c.inputs;
         image := c.image;
-        rows := NULL;
-        embedded := NULL;
         SELECT t.typname, a.atttypmod INTO type, dimensions
         FROM pg_attribute AS a JOIN pg_type AS t ON t.oid = a.atttypid
         WHERE a.attrelid = c.tbl AND a.attname = c.target AND NOT a.attisdropped;
-        IF has_column_privilege(c.tbl, c.target, 'SELECT') THEN
-            EXECUTE format('SELECT count(*), count(%I) FROM %s', c.target, c.tbl) INTO rows, embedded;
-        END IF;
+        counts := @extschema@.embedding_look(c.tbl, format('SELECT count(*) AS rows, count(%I) AS embedded FROM %s',
+                                                           c.target, c.tbl));
+        rows := counts ->> 'rows';
+        embedded := counts ->> 'embedded';
         SELECT q.pending, q.failed INTO pending, failed FROM @extschema@.embedding_queue_counts(c.queue) AS q;
         coverage := CASE WHEN rows > 0 THEN embedded::float8 / rows WHEN rows = 0 THEN 1 END;
         index := @extschema@.embedding_index(c.tbl, c.target);

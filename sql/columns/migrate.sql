@@ -201,7 +201,7 @@ END
 $$;
 
 -- Swaps when nothing is missing in what comes. What changes meanwhile is embedded before the lock is asked for, so that little
--- is left under it; where there never is so little, more of it.
+-- is left under it; where there never is so little, somewhat more of it.
 CREATE PROCEDURE embedding_swap(tbl regclass, target name, batch int)
     LANGUAGE plpgsql
 AS $$
@@ -219,7 +219,7 @@ BEGIN
         LOOP
             more := @extschema@.embedding_catch_up(tbl, coming.target, batch);
             CALL @extschema@.embedding_next_transaction();
-            SELECT * INTO queued FROM @extschema@.embedding_queued(coming.queue);
+            SELECT * INTO queued FROM @extschema@.embedding_queued(coming);
             EXIT WHEN NOT more OR queued.waiting <= most OR clock_timestamp() > told + interval '10 s';
         END LOOP;
         IF outcome = 'busy' AND queued.waiting <= most THEN
@@ -232,7 +232,7 @@ BEGIN
             CALL @extschema@.embedding_next_transaction();
         END IF;
         EXIT WHEN outcome = 'swapped';
-        most := least(512, most + 2);
+        most := least(@extschema@.embedding_swap_most(), most + 2);
         IF clock_timestamp() > told + interval '10 s' THEN
             told := clock_timestamp();
             RAISE NOTICE 'the swap of "%" waits for a moment when %', target, CASE outcome
@@ -339,6 +339,8 @@ DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     previous @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'previous');
     next @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
+    most int := @extschema@.embedding_swap_most();
+    queued record;
     outcome text;
 BEGIN
     PERFORM @extschema@.embedding_require_owner(tbl);
@@ -349,11 +351,20 @@ BEGIN
             HINT = CASE WHEN previous.tbl IS NULL THEN 'CALL migrate_embedding(...) makes them again.'
                         ELSE format('Give that up: SELECT drop_embedding(%L, %L);', tbl::text, next.target) END;
     END IF;
-    PERFORM @extschema@.embedding_drain(tbl, previous.target, 512);
+    -- A function cannot commit batch by batch: what is more is for backfill.
+    SELECT * INTO queued FROM @extschema@.embedding_queued(previous);
+    IF queued.waiting > most THEN
+        RAISE EXCEPTION 'column "%" of table % cannot go back yet', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('%s changed rows wait for their vectors in "%s", more than %s.',
+                            queued.waiting, previous.target, most),
+            HINT = format('CALL backfill(%L, %L); then repeat it.', tbl::text, previous.target);
+    END IF;
+    PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
     PERFORM @extschema@.embedding_require_filled(c, previous);
     FOR try IN 1 .. 50 LOOP
-        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', 512,
-                       (SELECT q.failed FROM @extschema@.embedding_queued(previous.queue) AS q));
+        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most,
+                       (SELECT q.failed FROM @extschema@.embedding_queued(previous) AS q));
         EXIT WHEN outcome = 'swapped';
         PERFORM pg_sleep(least(1, 0.05 * try));
     END LOOP;

@@ -20,22 +20,40 @@ CREATE TRIGGER embedding_guard BEFORE INSERT OR UPDATE OR DELETE ON embedding_mi
     FOR EACH ROW EXECUTE FUNCTION embedding_guard();
 
 -- The run of a column as a SELECT for compare_runs: for each query of `queries` the 100 nearest rows, by exact search, which
--- the addition sees to: no index is ordered by it.
-CREATE FUNCTION embedding_migration_run(c embedding_columns, queries text) RETURNS text
-    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+-- the addition sees to: no index is ordered by it. The queries are read as the caller, by his search path; the table as its
+-- owner, since it is his, with what he has put on it.
+CREATE FUNCTION embedding_migration_run(c embedding_columns, queries text, path text) RETURNS text
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT format($query$
-        SELECT q.query_id, n.item_id, pg_catalog.float8mi(0, n.distance)
-        FROM (SELECT g.query_id, @extschema@.embed_query(%1$L::pg_catalog.regclass, %2$L, g.query_text)::%3$I.%4$I AS v
-              FROM (
+DECLARE
+    v record;
+    vectors jsonb;
+    found_rows jsonb;
+    embedding text;
+    nearest text;
+BEGIN
+    SELECT * INTO v FROM @extschema@.embedding_vector_type(c.tbl, c.target);
+    embedding := format($query$
+        SELECT pg_catalog.jsonb_agg(pg_catalog.jsonb_build_array(g.query_id::pg_catalog.text,
+            @extschema@.embed_query(%1$s::pg_catalog.oid::pg_catalog.regclass, %2$L, g.query_text)::%3$I.%4$I::pg_catalog.text))
+        FROM (
 %5$s
-              ) AS g (query_id, query_text) OFFSET 0) AS q
-            CROSS JOIN LATERAL (SELECT %6$s AS item_id, t.%7$I OPERATOR(%3$I.<=>) q.v AS distance
-                                FROM %1$s AS t WHERE t.%7$I IS NOT NULL
-                                ORDER BY (t.%7$I OPERATOR(%3$I.<=>) q.v) OPERATOR(pg_catalog.+) 0, 1 LIMIT 100) AS n
-        $query$, c.tbl, c.target, v.schema, v.type, regexp_replace(queries, '[;[:space:]]+$', ''),
-        @extschema@.embedding_key_text('t', c.key_columns), c.target)
-    FROM @extschema@.embedding_vector_type(c.tbl, c.target) AS v
+        ) AS g (query_id, query_text)
+        $query$, c.tbl::oid, c.target, v.schema, v.type, regexp_replace(queries, '[;[:space:]]+$', ''));
+    PERFORM set_config('search_path', path, true);
+    EXECUTE embedding INTO vectors;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    nearest := format($query$
+        SELECT q.query_id, n.item_id, - n.distance AS score
+        FROM (SELECT u.q ->> 0 AS query_id, (u.q ->> 1)::%3$I.%4$I AS v FROM jsonb_array_elements(%5$L) AS u (q) OFFSET 0) AS q
+            CROSS JOIN LATERAL (SELECT %6$s AS item_id, t.%2$I OPERATOR(%3$I.<=>) q.v AS distance
+                                FROM %1$s AS t WHERE t.%2$I IS NOT NULL
+                                ORDER BY (t.%2$I OPERATOR(%3$I.<=>) q.v) + 0, 1 LIMIT 100) AS n
+        $query$, c.tbl, c.target, v.schema, v.type, coalesce(vectors, '[]'), @extschema@.embedding_key_text('t', c.key_columns));
+    found_rows := (SELECT jsonb_agg(r) FROM @extschema@.embedding_as_owner(c.tbl, nearest) AS r);
+    RETURN format('SELECT r.query_id, r.item_id, r.score FROM pg_catalog.jsonb_to_recordset(%L) '
+                  'AS r (query_id pg_catalog.text, item_id pg_catalog.text, score pg_catalog.float8)', coalesce(found_rows, '[]'));
+END
 $$;
 
 -- The judgements of the queries, as a SELECT; of all assessors.
@@ -75,8 +93,8 @@ CREATE FUNCTION embedding_migration_metrics(old embedding_columns, new embedding
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    run_a text := @extschema@.embedding_migration_run(old, queries);
-    run_b text := @extschema@.embedding_migration_run(new, queries);
+    run_a text := @extschema@.embedding_migration_run(old, queries, path);
+    run_b text := @extschema@.embedding_migration_run(new, queries, path);
     result jsonb;
 BEGIN
     PERFORM set_config('search_path', path, true); -- the queries mean what they mean to the caller

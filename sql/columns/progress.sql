@@ -203,6 +203,26 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- Whether anything up to its number last is left in a queue, but for what has failed and is not due. stuck: as nothing
+-- else is to be done, what stepped aside for others is tried again within a second. As the queue's owner.
+CREATE FUNCTION embedding_backfill_left(queue regclass, last bigint, stuck bool) RETURNS bool
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    unfinished bool;
+BEGIN
+    IF stuck THEN
+        EXECUTE format('UPDATE %1$s SET retry_at = clock_timestamp() + interval ''1 s'' '
+                       'WHERE id IN (SELECT id FROM %1$s WHERE id <= $1 AND attempts = 0 '
+                                    'AND retry_at > clock_timestamp() + interval ''1 s'' FOR UPDATE SKIP LOCKED)', queue)
+            USING last;
+    END IF;
+    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE id <= $1 AND (attempts = 0 OR retry_at <= clock_timestamp()))',
+                   queue) INTO unfinished USING last;
+    RETURN unfinished;
+END
+$$;
+
 -- Whether nothing of a back-fill is left in the queue, and nothing due up to its number last that had failed; then it
 -- is marked as finished. As long as entries are found, counting is enough.
 CREATE FUNCTION embedding_backfill_finish(tbl regclass, target name, last bigint, stuck bool) RETURNS bool
@@ -217,8 +237,8 @@ BEGIN
     IF p.finished_at IS NULL AND p.done < p.total AND NOT stuck THEN
         RETURN false;
     END IF;
-    EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE id <= $1 AND (attempts = 0 OR retry_at <= clock_timestamp()))',
-                   c.queue) INTO unfinished USING last;
+    unfinished := (SELECT (r ->> 'unfinished')::bool FROM @extschema@.embedding_as_owner(c.queue, format(
+        'SELECT @extschema@.embedding_backfill_left(%s, %s, %L) AS unfinished', c.queue::oid, last, stuck)) AS r);
     IF NOT unfinished AND p.finished_at IS NULL THEN
         UPDATE @extschema@.embedding_progress AS e SET done = e.total, finished_at = clock_timestamp()
         WHERE e.tbl = $1 AND e.target = $2;

@@ -85,6 +85,9 @@ AS $$
 BEGIN
     IF TG_OP <> 'INSERT' AND @extschema@.embedding_may(OLD.tbl) IS NOT NULL THEN
         PERFORM @extschema@.embedding_require_owner(OLD.tbl);
+        IF TG_RELID = '@extschema@.embedding_columns'::regclass THEN
+            PERFORM @extschema@.embedding_announce(OLD.tbl);
+        END IF;
     END IF;
     IF TG_OP = 'DELETE' THEN
         RETURN OLD;
@@ -92,6 +95,17 @@ BEGIN
     PERFORM @extschema@.embedding_require_owner(NEW.tbl);
     IF TG_RELID = '@extschema@.embedding_columns'::regclass THEN
         PERFORM @extschema@.embedding_require_owner(NEW.queue);
+        IF (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class AS c WHERE c.oid = NEW.tbl)
+                OR (SELECT c.relkind <> 'r' FROM pg_class AS c WHERE c.oid = NEW.queue) THEN
+            RAISE EXCEPTION '% and % cannot be an embedding column''s table and queue', NEW.tbl, NEW.queue
+                USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'Both are tables. Only the first may be partitioned.',
+                HINT = 'add_embedding makes queue and row.';
+        END IF;
+        -- They become parts of statements.
+        PERFORM @extschema@.embedding_check_expression(NEW.input_expression, 'input_expression'),
+                @extschema@.embedding_check_expression(NEW.image_expression, 'image_expression'),
+                @extschema@.embedding_announce(NEW.tbl);
         -- In a restore as well: what was listed in the dump waits for a worker.
         IF NEW.mode = 'queue' THEN
             PERFORM @extschema@.embedding_wake();
@@ -245,25 +259,40 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
--- Whether an error may be of one row, and not of the session, the server or the engine.
+-- Whether an error may be of one row, and not of the session, the server or the engine. A large object or a text search
+-- configuration that a row names and that is not there is the row's.
 CREATE FUNCTION embedding_is_row_fault(code text) RETURNS bool
     LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT code <> '42704' AND left(code, 2) NOT IN ('08', '25', '40', '53', '55', '57', '58', 'F0')
+    SELECT left(code, 2) NOT IN ('08', '25', '40', '53', '55', '57', '58', 'F0')
 $$;
 
--- How many entries of a column's queue wait, how many have failed, and by which error most of them; NULL where the
--- caller may not read it.
-CREATE FUNCTION embedding_queue_counts(queue regclass, OUT pending bigint, OUT failed bigint, OUT usual text)
+-- The only row of a statement that reads a relation, by its owner's rights: views, policies and functions of his must
+-- gain none of who looks. NULL where the caller has not the owner's rights, or where it fails: one relation that is not
+-- what it should be must not keep others from being looked at.
+CREATE FUNCTION embedding_look(relation regclass, statement text) RETURNS jsonb
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF has_table_privilege(queue, 'SELECT') THEN
-        EXECUTE format('SELECT count(*) FILTER (WHERE attempts = 0), count(*) FILTER (WHERE attempts > 0), '
-                       'mode() WITHIN GROUP (ORDER BY error) FILTER (WHERE attempts > 0) FROM %s', queue)
-            INTO pending, failed, usual;
+    IF @extschema@.embedding_may(relation) THEN
+        RETURN (SELECT r FROM @extschema@.embedding_as_owner(relation, statement) AS r LIMIT 1);
     END IF;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
 END
+$$;
+
+-- How many entries of a column's queue wait, how many have failed, and by which error most of them; NULL where the
+-- caller has not its owner's rights.
+CREATE FUNCTION embedding_queue_counts(queue regclass, OUT pending bigint, OUT failed bigint, OUT usual text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (q.counts ->> 'pending')::bigint, (q.counts ->> 'failed')::bigint, q.counts ->> 'usual'
+    FROM (SELECT @extschema@.embedding_look(queue, format(
+        'SELECT count(*) FILTER (WHERE attempts = 0) AS pending, count(*) FILTER (WHERE attempts > 0) AS failed, '
+        'mode() WITHIN GROUP (ORDER BY error) FILTER (WHERE attempts > 0) AS usual FROM %s', queue))
+        OFFSET 0) AS q (counts)
 $$;
 
 -- The columns of a table, for hints.

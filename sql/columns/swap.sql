@@ -65,15 +65,34 @@ AS $$
         format('SELECT @extschema@.embedding_lacking(%s, %L, %L) AS lacking', tbl::oid, have, want)) AS r
 $$;
 
--- Entries of a queue that wait, and those that failed.
-CREATE FUNCTION embedding_queued(queue regclass, OUT waiting bigint, OUT failed bigint)
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+-- Entries of a column's queue that wait, and those that failed. As the table's owner, like all that reads or writes a queue:
+-- it is his, with what he has put on it.
+CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failed bigint)
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
+    SELECT (r ->> 'waiting')::bigint, (r ->> 'failed')::bigint FROM @extschema@.embedding_as_owner((listed).tbl,
+        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, count(*) FILTER (WHERE attempts > 0) AS failed '
+               'FROM %s', (listed).queue)) AS r
+$$;
+
+-- Makes what waits in a column's queue due, whatever it waits for. Gives how much that is.
+CREATE FUNCTION embedding_make_due(tbl regclass, target name) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    due bigint;
 BEGIN
-    EXECUTE format('SELECT count(*) FILTER (WHERE attempts = 0), count(*) FILTER (WHERE attempts > 0) FROM %s', queue)
-        INTO waiting, failed;
+    EXECUTE format('UPDATE %s SET retry_at = ''-infinity'' WHERE attempts = 0',
+                   (@extschema@.embedding_column(tbl, target)).queue);
+    GET DIAGNOSTICS due = ROW_COUNT;
+    RETURN due;
 END
 $$;
+
+-- So many changed rows are embedded under the swap's lock at most: readers wait for them.
+CREATE FUNCTION embedding_swap_most() RETURNS int
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    RETURN 16;
 
 -- An error where rows would lose a vector by the swap, with what the model says of them.
 CREATE FUNCTION embedding_require_filled(have embedding_columns, want embedding_columns) RETURNS void
@@ -86,9 +105,10 @@ BEGIN
     IF lacking = 0 THEN
         RETURN;
     END IF;
-    EXECUTE format('SELECT string_agg(format(''%%s: %%s'', n, error), ''; '' ORDER BY n DESC, error)
-                    FROM (SELECT count(*) AS n, error FROM %s WHERE attempts > 0
-                          GROUP BY error ORDER BY 1 DESC, 2 LIMIT 3) AS r', want.queue) INTO reasons;
+    reasons := (SELECT string_agg(format('%s: %s', r ->> 'n', r ->> 'error'), '; ' ORDER BY (r ->> 'n')::bigint DESC, r ->> 'error')
+                FROM @extschema@.embedding_as_owner(have.tbl,
+                    format('SELECT count(*) AS n, error FROM %s WHERE attempts > 0 '
+                           'GROUP BY error ORDER BY 1 DESC, 2 LIMIT 3', want.queue)) AS r);
     RAISE EXCEPTION '%', format('%s of table %s would lose %s: "%s" lacks what "%s" has',
             CASE lacking WHEN 1 THEN 'a row' ELSE lacking || ' rows' END, have.tbl,
             CASE lacking WHEN 1 THEN 'its vector' ELSE 'their vectors' END, want.target, have.target)
@@ -231,14 +251,15 @@ END
 $$;
 
 -- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
--- somebody works with the table; 'busy' where more than `most` changed rows are waiting for their vector in what comes: they
--- are embedded under the lock. Locks that were taken are let go with the block.
+-- somebody works with the table; 'busy' where more than `most` changed rows, 16 at most, are waiting for their vector in what
+-- comes: they are embedded under the lock. Locks that were taken are let go with the block.
 CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failed bigint) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
 AS $$
 DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     s @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, role);
+    limited int := least(most, @extschema@.embedding_swap_most());
     queued record;
 BEGIN
     IF s.tbl IS NULL THEN
@@ -251,13 +272,14 @@ BEGIN
     IF (c, s) IS DISTINCT FROM (@extschema@.embedding_column(tbl, target), @extschema@.embedding_sibling(tbl, target, role)) THEN
         RAISE lock_not_available;
     END IF;
-    SELECT * INTO queued FROM @extschema@.embedding_queued(s.queue);
-    IF queued.waiting > most THEN
+    SELECT * INTO queued FROM @extschema@.embedding_queued(s);
+    IF queued.waiting > limited THEN
         RAISE SQLSTATE 'IE000';
     ELSIF queued.waiting > 0 THEN
-        EXECUTE format('UPDATE %s SET retry_at = ''-infinity'' WHERE attempts = 0', s.queue);
-        PERFORM @extschema@.embedding_drain(tbl, s.target, most);
-        SELECT * INTO queued FROM @extschema@.embedding_queued(s.queue);
+        PERFORM @extschema@.embedding_as_owner(tbl,
+            format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, s.target));
+        PERFORM @extschema@.embedding_drain(tbl, s.target, limited);
+        SELECT * INTO queued FROM @extschema@.embedding_queued(s);
     END IF;
     IF queued.waiting > 0 OR queued.failed > failed THEN
         RAISE SQLSTATE 'IE000';

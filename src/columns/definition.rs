@@ -5,6 +5,11 @@ use crate::postgres::spi::{self, Parameter, Rows};
 use pgrx::pg_sys;
 use protocol::{Fault, FaultCode};
 
+/// The expression of what a column does not embed.
+const NOTHING: &str = "NULL";
+/// Before a table that has no partitions.
+const ONLY: &str = "ONLY ";
+
 /// When a changed row is embedded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -87,6 +92,16 @@ impl Definition {
         const OF_TABLE: &str = "c.mode <> 'manual' AND (c.tbl = $1 OR c.tbl IN \
              (SELECT a.relid FROM pg_catalog.pg_partition_ancestors($1) AS a))";
         load(schema, table, OF_TABLE, None)
+    }
+
+    /// Rows that are embedded together; fewer where images are held in memory meanwhile.
+    pub fn batch(&self) -> usize {
+        if self.sql.image == NOTHING { 512 } else { 32 }
+    }
+
+    /// Whether it is partitioned.
+    pub fn is_partitioned(&self) -> bool {
+        !self.sql.table.starts_with(ONLY)
     }
 
     /// Whether any column that matters is among `changed`.

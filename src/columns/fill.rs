@@ -8,7 +8,7 @@ use crate::columns::inference::{Made, embed_each};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::trigger;
 use crate::postgres::varlena::Bytes;
-use crate::postgres::vector::{self, Vector};
+use crate::postgres::vector::Vector;
 use pgrx::pg_sys;
 use protocol::{Fault, Input, Urgency};
 use std::cell::Cell;
@@ -51,6 +51,13 @@ pub struct Row {
     input: Input,
     /// Its key as text, for messages.
     pub key: String,
+}
+
+impl Row {
+    /// Where it lay when it was read.
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
 }
 
 /// What came of a row.
@@ -222,13 +229,11 @@ fn write(
         return Ok(HashSet::new());
     }
     let vectors = writable.iter().map(|(_, made)| made.and_then(|made| made.vector.as_deref()));
-    let element = definition.vector_type;
-    let array = vector::array(vectors, element);
     let [tables, ctids] = places(writable.iter().map(|(row, _)| &row.place));
     let parameters = [
         tables,
         ctids,
-        Parameter::Value(array, vector::array_type(element)),
+        Parameter::Vectors(vectors.collect(), definition.vector_type),
         Parameter::Texts(writable.iter().map(|(row, _)| row.hash.as_deref()).collect()),
         Parameter::Texts(
             writable.iter().map(|(_, made)| made.map(|made| made.fingerprint.as_str())).collect(),

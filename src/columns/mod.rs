@@ -8,6 +8,7 @@ mod fill;
 pub mod guard;
 mod hash;
 mod inference;
+mod known;
 mod model;
 mod query;
 mod trigger;
@@ -20,20 +21,34 @@ pub use query::embed_query;
 
 use crate::postgres::owner::{AsOwner, Caller, lock_for_writing};
 use crate::postgres::spi::{self, Parameter, Rows};
+use crate::postgres::text::Text;
 use crate::postgres::{extension, trigger::Statement};
 use definition::Definition;
 use fill::{CONTENT, Row};
+use pgrx::pg_sys;
 use pgrx::spi::Spi;
-use pgrx::{JsonB, pg_sys};
 use protocol::{Fault, Urgency};
 
 /// Does what is to be done after a statement that changed rows.
 pub fn after(statement: &Statement) -> Result<(), Fault> {
-    let schema = extension::schema()?;
-    let _owner = AsOwner::of(statement.table(), Caller::Trigger);
+    let table = statement.table();
+    if fill::is_writing(table) {
+        return Ok(());
+    }
+    let definitions = known::of(table, || {
+        let schema = extension::schema()?;
+        let _owner = AsOwner::of(table, Caller::Trigger);
+        Spi::connect(|_| Definition::triggered(&schema, table))
+    })?;
+    let concerned = |definition: &&Definition| trigger::concerns(statement, definition);
+    let concerned: Vec<&Definition> = definitions.iter().filter(concerned).collect();
+    if concerned.is_empty() {
+        return Ok(());
+    }
+    let _owner = AsOwner::of(table, Caller::Trigger);
     Spi::connect(|_| {
         statement.register();
-        trigger::after(statement, &schema)
+        concerned.into_iter().try_for_each(trigger::after)
     })
 }
 
@@ -52,10 +67,14 @@ pub fn fill_queued(
     Spi::connect(|_| {
         let definition = Definition::find(&schema, table, target)?;
         let fingerprint = fingerprint(&definition.model)?;
-        let (known, rows) = read(&definition, entries, &fingerprint)?;
-        let (ids, rows): (Vec<i64>, Vec<Row>) = rows.into_iter().unzip();
-        let outcomes = fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
-        Ok(known.into_iter().chain(ids.into_iter().zip(outcomes)).collect())
+        let mut all = Vec::with_capacity(entries.len());
+        for entries in entries.chunks(definition.batch()) {
+            let (known, rows) = read(&definition, entries, &fingerprint)?;
+            let (ids, rows): (Vec<i64>, Vec<Row>) = rows.into_iter().unzip();
+            let outcomes = fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
+            all.extend(known.into_iter().chain(ids.into_iter().zip(outcomes)));
+        }
+        Ok(all)
     })
 }
 
@@ -84,14 +103,14 @@ fn read(
     Ok((known, rows))
 }
 
-/// Runs a query of the extension's SQL as the table's owner; its rows as JSON.
+/// Runs a query of the extension's SQL as the table's owner; its rows as texts of JSON.
 ///
 /// # Errors
 /// Raises 42501 without the owner's rights, who could do the same by himself.
-pub fn rows_as_owner(table: pg_sys::Oid, query: &str) -> Result<Vec<JsonB>, Fault> {
+pub fn rows_as_owner(table: pg_sys::Oid, query: &str) -> Result<Vec<Text>, Fault> {
     let _owner = AsOwner::of(table, Caller::Member);
     Spi::connect(|_| {
-        let sql = format!("SELECT pg_catalog.to_jsonb(r) FROM ({query}\n) AS r");
+        let sql = format!("SELECT pg_catalog.to_jsonb(r)::pg_catalog.text FROM ({query}\n) AS r");
         let rows = spi::execute(&sql, &[])?;
         Ok((0..rows.count()).filter_map(|row| rows.value(row, 1)).collect())
     })
@@ -110,7 +129,7 @@ pub fn drain(table: pg_sys::Oid, target: &str, batch: i32) -> Result<Drained, Fa
     Spi::connect(|_| {
         let sql = format!(
             "SELECT d.taken, d.embedded, d.shared, d.unchanged, d.failed, d.busy \
-             FROM {schema}.embedding_drain_batch($1, $2::pg_catalog.name, $3) AS d"
+             FROM {schema}.embedding_drain_batch($1::pg_catalog.regclass, $2::pg_catalog.name, $3) AS d"
         );
         let parameters =
             [Parameter::Oid(table), Parameter::Text(Some(target)), Parameter::Int(batch)];

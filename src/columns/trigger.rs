@@ -6,35 +6,24 @@ use crate::columns::{self, worker};
 use crate::postgres::spi::{self, Cursor};
 use crate::postgres::subtransaction;
 use crate::postgres::trigger::Statement;
-use protocol::Fault;
+use protocol::{Fault, FaultCode};
 use std::ffi::c_long;
 use std::panic::AssertUnwindSafe;
 
 /// The statement's rows as they are now.
 const CHANGED: &str = "embedding_new AS n";
-/// Rows that are embedded together.
-const BATCH: c_long = 512;
 
-/// Sees to the columns of the statement's table; runs as the table's owner, SPI connected.
-pub fn after(statement: &Statement, schema: &str) -> Result<(), Fault> {
-    if fill::is_writing(statement.table()) {
-        return Ok(());
+/// Sees to a column that a statement concerns; runs as the table's owner, SPI connected.
+pub fn after(definition: &Definition) -> Result<(), Fault> {
+    match definition.mode {
+        Mode::Statement => embed(definition),
+        Mode::Queue => queue(definition),
+        Mode::Manual => Ok(()),
     }
-    for definition in Definition::triggered(schema, statement.table())? {
-        if !concerns(statement, &definition) {
-            continue;
-        }
-        match definition.mode {
-            Mode::Statement => embed(&definition)?,
-            Mode::Queue => queue(&definition)?,
-            Mode::Manual => {}
-        }
-    }
-    Ok(())
 }
 
 /// Whether the statement may have changed a content. A trigger before rows may change any column.
-fn concerns(statement: &Statement, definition: &Definition) -> bool {
+pub fn concerns(statement: &Statement, definition: &Definition) -> bool {
     statement.may_change_any() || definition.watches(|column| statement.changed(column))
 }
 
@@ -44,9 +33,14 @@ fn embed(definition: &Definition) -> Result<(), Fault> {
         fill::source(definition, CHANGED, &definition.sql.is_changed, "NULL::pg_catalog.text");
     let sql =
         format!("SELECT NULL::pg_catalog.int8, {CONTENT} FROM {from} WHERE x.fresh IS NOT TRUE");
+    if definition.is_partitioned() {
+        // All locks that the UPDATE takes, before the first that reading does: who has one of a partition would else wait
+        // for us, and we for him.
+        spi::execute(&format!("LOCK TABLE {} IN ROW EXCLUSIVE MODE", definition.sql.table), &[])?;
+    }
     let cursor = Cursor::open(&sql, &[], false)?;
     let mut fingerprint: Option<String> = None;
-    while let Some(rows) = cursor.fetch(BATCH) {
+    while let Some(rows) = cursor.fetch(c_long::try_from(definition.batch()).unwrap_or(1)) {
         let stale: Vec<Row> =
             (0..rows.count()).filter_map(|row| fill::row(&rows, row).ok()).collect();
         drop(rows);
@@ -59,14 +53,43 @@ fn embed(definition: &Definition) -> Result<(), Fault> {
         }
         let known = fingerprint.as_deref().unwrap_or_default();
         let outcomes = fill::fill(definition, &stale, known, None)?;
+        let mut left = Vec::new();
         for (row, outcome) in stale.iter().zip(outcomes) {
-            if let Outcome::Failed(fault) = outcome {
-                return Err(of_row(definition, row, fault));
+            match outcome {
+                Outcome::Failed(fault) => return Err(of_row(definition, row, fault)),
+                Outcome::Busy => left.push(row),
+                _ => {}
             }
         }
+        written(definition, &left)?;
     }
     cursor.close();
     Ok(())
+}
+
+/// Whether rows that were not written have changed meanwhile, and so were seen to by the trigger of that change. Where one is
+/// as it was, something has kept its vector from being stored.
+fn written(definition: &Definition, rows: &[&Row]) -> Result<(), Fault> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT pg_catalog.concat_ws(', ', {}) FROM ROWS FROM (pg_catalog.unnest($1), pg_catalog.unnest($2)) \
+             AS v (tbl, place) JOIN {} AS t ON {AT_PLACE} LIMIT 1",
+        definition.sql.key, definition.sql.table
+    );
+    let found = spi::execute(&sql, &fill::places(rows.iter().map(|row| row.place())))?;
+    match found.text(0, 1) {
+        None => Ok(()),
+        Some(key) => Err(suppressed(definition, &key)),
+    }
+}
+
+fn suppressed(definition: &Definition, key: &str) -> Fault {
+    let target = &definition.sql.target;
+    Fault::new(FaultCode::NotInPrerequisiteState, "a vector could not be stored")
+        .detail(format!("Embedding column {target}, row ({key}): a trigger or rule suppressed its UPDATE."))
+        .hint("Let triggers pass updates of the embedding's columns, or use mode 'queue' or 'manual'.")
 }
 
 /// Puts the rows whose content is another now on the work list. Where a row's content cannot even be told, that is for the

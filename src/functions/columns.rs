@@ -7,7 +7,6 @@ use crate::postgres::expression;
 use crate::postgres::text::{Text, name};
 use crate::postgres::trigger::Statement;
 use crate::postgres::vector::Vector;
-use pgrx::JsonB;
 use pgrx::prelude::*;
 use protocol::Fault;
 
@@ -105,6 +104,12 @@ fn embedding_drain(
     TableIterator::once((taken, embedded, shared, unchanged, failed, busy))
 }
 
+/// Has all sessions look again at a table's embedding columns.
+#[pg_extern(volatile, parallel_restricted)]
+fn embedding_announce(tbl: pg_sys::Oid) {
+    crate::postgres::invalidation::announce(tbl);
+}
+
 /// Whether the statement is one of several of a transaction, so that a procedure cannot commit.
 #[pg_extern(volatile, parallel_restricted)]
 fn embedding_in_transaction_block() -> bool {
@@ -113,10 +118,13 @@ fn embedding_in_transaction_block() -> bool {
 
 /// The rows of a query, run as the table's owner: for what evaluates his expressions.
 #[pg_extern(sql = r#"
-CREATE FUNCTION "embedding_as_owner"("tbl" regclass, "statement" text) RETURNS SETOF jsonb
+CREATE FUNCTION "embedding_text_as_owner"("tbl" regclass, "statement" text) RETURNS SETOF text
 LANGUAGE c STRICT COST 100000 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+CREATE FUNCTION "embedding_as_owner"("tbl" regclass, "statement" text) RETURNS SETOF jsonb
+LANGUAGE sql VOLATILE COST 100000 SET search_path = pg_catalog, pg_temp
+AS 'SELECT r::jsonb FROM @extschema@.embedding_text_as_owner($1, $2) AS r';
 "#)]
-fn embedding_as_owner(tbl: pg_sys::Oid, statement: Text) -> SetOfIterator<'static, JsonB> {
+fn embedding_as_owner(tbl: pg_sys::Oid, statement: Text) -> SetOfIterator<'static, Text> {
     let rows = columns::rows_as_owner(tbl, statement.as_str()).unwrap_or_else(raise);
     SetOfIterator::new(rows)
 }

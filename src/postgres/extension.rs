@@ -10,7 +10,7 @@ use std::ffi::CStr;
 /// # Errors
 /// Where the database has no such extension.
 pub fn schema() -> Result<String, Fault> {
-    let namespace = registry::namespace().ok_or_else(missing)?;
+    let namespace = registry::installed_namespace().ok_or_else(missing)?;
     // SAFETY: looks at the catalog, within a transaction; the names are NUL-terminated.
     unsafe {
         let name = pg_sys::get_namespace_name(namespace);

@@ -4,6 +4,7 @@
 //! gain no rights by whose statement they run in, and a user who may only insert gets vectors, too.
 
 use crate::postgres::error::raise;
+use crate::postgres::{relation, text};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::ErrorReport;
 use protocol::{Fault, FaultCode};
@@ -15,8 +16,15 @@ const RESTRICTED_OPERATION: i32 = 2;
 const NOFORCE_RLS: i32 = 4;
 
 /// What an expression over a row may depend on: it must give the same text in every session.
-const PINNED: [(&CStr, &CStr); 6] = [
+const PINNED: [(&CStr, &CStr); 13] = [
     (c"search_path", c"pg_catalog, pg_temp"),
+    (c"standard_conforming_strings", c"on"),
+    (c"transform_null_equals", c"off"),
+    (c"default_text_search_config", c"pg_catalog.simple"),
+    (c"lc_monetary", c"C"),
+    (c"lc_numeric", c"C"),
+    (c"lc_time", c"C"),
+    (c"xmlbinary", c"base64"),
     (c"DateStyle", c"ISO"),
     (c"IntervalStyle", c"postgres"),
     (c"TimeZone", c"UTC"),
@@ -27,7 +35,7 @@ const PINNED: [(&CStr, &CStr); 6] = [
 /// Who asks for the work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Caller {
-    /// A trigger of the table, which its owner has made.
+    /// A trigger of the table, whose code is ours.
     Trigger,
     /// Somebody who needs the owner's rights, and may have more.
     Member,
@@ -120,15 +128,9 @@ pub fn lock_for_writing(table: pg_sys::Oid) {
 }
 
 fn not_owner(table: pg_sys::Oid) -> ! {
-    // SAFETY: gives a palloc'd name, or null.
-    let name = unsafe { pg_sys::get_rel_name(table) };
-    let name = match name.is_null() {
-        true => table.to_u32().to_string(),
-        // SAFETY: NUL-terminated. A message is in the database's encoding, as the name is.
-        false => unsafe { CStr::from_ptr(name) }.to_string_lossy().into_owned(),
-    };
+    let message = format!("must be owner of table {}", relation::name(table));
     let code = pgrx::PgSqlErrorCode::ERRCODE_INSUFFICIENT_PRIVILEGE;
-    ErrorReport::new(code, format!("must be owner of table {name}"), "")
+    ErrorReport::new(code, text::to_server(&message), "")
         .set_detail("Embedding columns are filled with the rights of the table's owner.")
         .set_hint("Ask the owner, or become a member of the owner's role.")
         .report(pgrx::PgLogLevel::ERROR);

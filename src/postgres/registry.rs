@@ -56,12 +56,20 @@ impl Registry {
     }
 }
 
-/// Schema of the extension in this database; `None` where it is not installed.
-pub fn namespace() -> Option<pg_sys::Oid> {
-    let catalog = Relation::open(pg_sys::ExtensionRelationId)?;
+/// Schema of the extension in this database; `None` where it is not installed, or somebody changes the catalog.
+fn namespace() -> Option<pg_sys::Oid> {
+    namespace_in(&Relation::open(pg_sys::ExtensionRelationId)?)
+}
+
+/// The same; waits for who changes the catalog.
+pub fn installed_namespace() -> Option<pg_sys::Oid> {
+    namespace_in(&Relation::wait_for(pg_sys::ExtensionRelationId))
+}
+
+fn namespace_in(catalog: &Relation) -> Option<pg_sys::Oid> {
     let name = pg_sys::Datum::from(c"itembank_embed".as_ptr());
     let column = pg_sys::Anum_pg_extension_extname as i16;
-    let mut scan = Scan::begin(&catalog, pg_sys::InvalidOid, column, pg_sys::F_NAMEEQ, name);
+    let mut scan = Scan::begin(catalog, pg_sys::InvalidOid, column, pg_sys::F_NAMEEQ, name);
     let row = scan.next()?;
     // SAFETY: the column is an oid.
     unsafe { scan.value(row, pg_sys::Anum_pg_extension_extnamespace as i16) }

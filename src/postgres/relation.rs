@@ -32,6 +32,12 @@ impl Relation {
         }
     }
 
+    /// Waits for who is about to change it.
+    pub fn wait_for(relation: pg_sys::Oid) -> Self {
+        // SAFETY: within a transaction; raises where there is no such relation.
+        Self(unsafe { pg_sys::relation_open(relation, LOCK) })
+    }
+
     /// As Postgres knows it; valid as long as this.
     pub fn as_ptr(&self) -> pg_sys::Relation {
         self.0

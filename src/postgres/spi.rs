@@ -2,7 +2,9 @@
 //!
 //! To be called inside of `Spi::connect`. An error of the statement is raised as Postgres' own.
 
+use crate::postgres::memory::Scratch;
 use crate::postgres::text::{Text, to_server};
+use crate::postgres::vector;
 use pgrx::{FromDatum, IntoDatum, pg_sys};
 use protocol::{Fault, FaultCode};
 use std::ffi::{CString, c_char, c_long};
@@ -22,8 +24,8 @@ pub enum Parameter<'a> {
     Oids(Vec<pg_sys::Oid>),
     /// `text[]`
     Texts(Vec<Option<&'a str>>),
-    /// A value of a type that is not built in.
-    Value(pg_sys::Datum, pg_sys::Oid),
+    /// `vector[]`, with the type `vector`.
+    Vectors(Vec<Option<&'a [f32]>>, pg_sys::Oid),
 }
 
 /// Rows that a statement gave, or a part of them; freed when they are done with.
@@ -47,7 +49,7 @@ pub fn query(sql: &str, parameters: &[Parameter<'_>]) -> Result<Rows, Fault> {
 
 fn run(sql: &str, parameters: &[Parameter<'_>], read_only: bool) -> Result<Rows, Fault> {
     let text = statement(sql)?;
-    let mut bound = Bound::of(parameters);
+    let (_scratch, mut bound) = Scratch::fill(|| Bound::of(parameters));
     // SAFETY: SPI is connected; the arrays have `count` entries and outlive the call, which copies nothing
     // that it keeps.
     let code = unsafe {
@@ -68,7 +70,7 @@ impl Cursor {
     /// Opens a query; where it is not `read_only` it sees what was written before it.
     pub fn open(sql: &str, parameters: &[Parameter<'_>], read_only: bool) -> Result<Self, Fault> {
         let text = statement(sql)?;
-        let mut bound = Bound::of(parameters);
+        let (_scratch, mut bound) = Scratch::fill(|| Bound::of(parameters));
         // SAFETY: as in `run`; the portal copies the parameters.
         let portal = unsafe {
             pg_sys::SPI_cursor_open_with_args(
@@ -182,7 +184,10 @@ impl Parameter<'_> {
                 let texts: Vec<Option<String>> = texts.iter().map(|t| t.map(text)).collect();
                 (texts.into_datum(), pg_sys::TEXTARRAYOID)
             }
-            Parameter::Value(datum, kind) => (Some(*datum), *kind),
+            Parameter::Vectors(vectors, element) => {
+                let array = vector::array(vectors.iter().copied(), *element);
+                (Some(array), vector::array_type(*element))
+            }
         }
     }
 }

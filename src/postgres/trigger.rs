@@ -2,6 +2,7 @@
 
 use pgrx::pg_sys;
 use protocol::{Fault, FaultCode};
+use std::ffi::CStr;
 
 // commands/trigger.h
 const OPERATION: u32 = 3;
@@ -10,6 +11,8 @@ const UPDATE: u32 = 2;
 const FOR_EACH_ROW: u32 = 4;
 const TIMING: u32 = 0x18;
 const AFTER: u32 = 0;
+/// What a statement's new rows are called.
+const NEW_ROWS: &CStr = c"embedding_new";
 
 /// The statement that a trigger follows: an INSERT or an UPDATE, with its new rows.
 pub struct Statement(*mut pg_sys::TriggerData);
@@ -33,6 +36,7 @@ impl Statement {
             if event & (FOR_EACH_ROW | TIMING) != AFTER
                 || !(operation == INSERT || operation == UPDATE)
                 || (*data).tg_newtable.is_null()
+                || !is_named((*(*data).tg_trigger).tgnewtable)
             {
                 return Err(misused("It was called by a trigger of another kind."));
             }
@@ -85,6 +89,15 @@ impl Statement {
 pub fn depth() -> i32 {
     // SAFETY: takes no arguments, reads a variable.
     unsafe { pgrx::direct_function_call::<i32>(pg_sys::pg_trigger_depth, &[]) }.unwrap_or(0)
+}
+
+/// Whether the new rows go by the name that statements of ours have for them: no other table may take that.
+///
+/// # Safety
+/// `name` is NUL-terminated, or null.
+unsafe fn is_named(name: *const std::ffi::c_char) -> bool {
+    // SAFETY: the caller's promise.
+    !name.is_null() && unsafe { CStr::from_ptr(name) } == NEW_ROWS
 }
 
 fn misused(how: &str) -> Fault {

@@ -130,6 +130,29 @@ CALL backfill('queued');
 SELECT count(*) FROM queued_v_queue;
 SELECT count(*), count(v) FROM queued;
 
+-- What a row's input does not find is that row's fault; a model that is not found is not.
+CREATE TABLE worded (id int PRIMARY KEY, config text, body text);
+INSERT INTO worded SELECT i, CASE WHEN i < 6 THEN 'none' ELSE 'simple' END, 'body ' || i FROM generate_series(1, 8) AS i;
+SELECT add_embedding('worded', 'v', 'tiny-bert', 'to_tsvector(config::regconfig, body)::text', mode => 'manual', index => false);
+CALL backfill('worded', 'v', 5);
+SELECT code, error, count(*) FROM worded_v_queue GROUP BY code, error;
+SELECT reason, count(*) FROM stale_embeddings('worded') GROUP BY reason;
+DROP TABLE worded;
+
+-- A back-fill that goes on counts what it had listed, and embeds what has come since as well.
+CREATE TABLE resumed (id int PRIMARY KEY, body text);
+INSERT INTO resumed SELECT i, 'body ' || i FROM generate_series(1, 10) AS i;
+SELECT add_embedding('resumed', 'v', 'tiny-bert', 'body', mode => 'manual', index => false);
+SELECT embedding_backfill_begin('resumed', 'v');
+SELECT taken FROM embedding_drain('resumed', 'v', 4);
+INSERT INTO resumed SELECT i, 'body ' || i FROM generate_series(11, 30) AS i;
+SELECT embedding_backfill_begin('resumed', 'v');
+SELECT done, total, percent, pending FROM itembank_progress WHERE tbl = 'resumed'::regclass;
+CALL backfill('resumed');
+SELECT done, total, percent, pending FROM itembank_progress WHERE tbl = 'resumed'::regclass;
+SELECT count(*), count(v) FROM resumed;
+DROP TABLE resumed;
+
 -- One that drains by hand. Listed twice is embedded once, the same content too; rows that are gone are no matter.
 UPDATE embedding_columns SET mode = 'manual' WHERE tbl = 'queued'::regclass; -- no worker comes between
 ALTER TABLE queued DISABLE TRIGGER USER;

@@ -167,6 +167,9 @@ ALTER TABLE e RENAME COLUMN q TO question;
 \echo :SQLSTATE
 ALTER TABLE e RENAME COLUMN v TO embedding;
 ALTER TABLE e RENAME COLUMN id TO number;
+ALTER FOREIGN TABLE e RENAME COLUMN q TO question;
+ALTER VIEW e RENAME COLUMN q TO question;
+ALTER MATERIALIZED VIEW e RENAME COLUMN q TO question;
 ALTER TABLE e DROP COLUMN q;
 ALTER TABLE e DROP COLUMN v_hash;
 ALTER TABLE e DROP COLUMN j CASCADE;
@@ -226,6 +229,10 @@ INSERT INTO embedding_columns SELECT 'mine', target, model, inputs, image, input
 \echo :SQLSTATE
 DROP TABLE mine;
 RESET ROLE;
+CREATE VIEW seen AS SELECT 1 AS id;
+UPDATE embedding_columns SET queue = 'seen' WHERE tbl = 'e'::regclass;
+\echo :SQLSTATE
+DROP VIEW seen;
 SELECT tbl, target, inputs FROM embedding_columns ORDER BY tbl::text;
 
 -- The rest of the functions.

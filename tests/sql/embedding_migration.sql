@@ -172,6 +172,11 @@ CALL migrate_embedding('"odd ""table"', 'e %s"''', 'tiny-bert', dimensions => 8)
 SELECT attname, format_type(atttypid, atttypmod) FROM pg_attribute WHERE attrelid = '"odd ""table"'::regclass AND attnum > 3 ORDER BY attname COLLATE "C";
 SELECT count(*), bool_and("e %s""'"::vector = embed('tiny-bert', '문제: ' || "q'x", dimensions => 8)::halfvec(8)::vector) AS new FROM "odd ""table";
 SELECT count(*) FROM pg_index WHERE indrelid = '"odd ""table"'::regclass;
+-- More rows than are embedded under the lock: first without it.
+INSERT INTO "odd ""table_e %s""'_previous_queue" (key_1, key_2) SELECT "the key", part FROM "odd ""table" LIMIT 17;
+SELECT rollback_embedding('"odd ""table"', 'e %s"''');
+\echo :SQLSTATE
+CALL backfill('"odd ""table"', 'e %s"''_previous');
 SELECT rollback_embedding('"odd ""table"', 'e %s"''');
 SELECT target, dimensions, role FROM embedding_columns WHERE tbl = '"odd ""table"'::regclass ORDER BY role;
 SELECT drop_embedding('"odd ""table"', 'e %s"''_next'), drop_embedding('"odd ""table"', 'e %s"''');
@@ -209,6 +214,25 @@ INSERT INTO embedding_migrations (tbl, target, old_model, new_model, sampled, me
 RESET ROLE;
 SELECT target, model, role FROM embedding_columns;
 SELECT attname FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0 AND NOT attisdropped ORDER BY attname COLLATE "C";
+
+-- What the owner has put on a queue runs as himself, where a superuser migrates and goes back.
+CREATE TABLE migration.seen_as (who name, what text);
+GRANT INSERT, SELECT ON migration.seen_as TO PUBLIC;
+SET ROLE migration_owner;
+CREATE FUNCTION spy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO migration.seen_as VALUES (current_user, TG_OP); RETURN NULL; END $$;
+CALL migrate_embedding('items', 'e', 'tiny-cls', swap => false);
+CREATE TRIGGER spy AFTER UPDATE OR DELETE ON items_e_next_queue EXECUTE FUNCTION spy();
+INSERT INTO items_e_next_queue (key_1) VALUES (3), (4);
+RESET ROLE;
+CALL migrate_embedding('items', 'e', 'tiny-cls');
+SELECT who, what FROM migration.seen_as GROUP BY who, what ORDER BY what COLLATE "C";
+TRUNCATE migration.seen_as;
+CREATE TRIGGER spy AFTER UPDATE OR DELETE ON items_e_previous_queue EXECUTE FUNCTION spy();
+INSERT INTO items_e_previous_queue (key_1, retry_at) VALUES (5, 'infinity');
+SELECT rollback_embedding('items', 'e');
+SELECT who, what FROM migration.seen_as GROUP BY who, what ORDER BY what COLLATE "C";
+DROP FUNCTION spy() CASCADE;
+SELECT drop_embedding('items', 'e_next');
 
 -- Another isolation by default changes nothing; nor does it who owns what, where a superuser migrates the table of another.
 SET default_transaction_isolation = 'repeatable read';
