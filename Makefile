@@ -32,7 +32,7 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build model test parity fixtures lint fmt bench soak env
+.PHONY: setup build model test parity fixtures lint fmt bench soak torture env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
@@ -55,6 +55,8 @@ fmt: setup                 ## let the formatters write
 bench: build               ## tests/bench, or some of it, on a throw-away server: make bench BENCH=engine (full-size, p3 …)
 	@$(needed_model) multilingual-e5-small
 	@dev/bench.sh $$BENCH
+torture: build             ## an embedding column under writers, cancels, kills and crashes, 176,443 rows; then all is checked
+	@dev/torture.sh
 soak: build                ## clients, cancels, disconnects and engine kills for so long: make soak MINUTES=30
 	@$(needed_model) multilingual-e5-small
 	@dev/soak.sh "$$MINUTES"

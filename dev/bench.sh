@@ -11,7 +11,7 @@ cd "$ROOT"
 export PYTHONUNBUFFERED=1
 
 # Those that say themselves in which session models live: they need a server that has an engine process.
-OF_ENGINE=(p1_p2 p3 p4 p5 p6 p8 p10 p11)
+OF_ENGINE=(p1_p2 p3 p4 p5 p6 columns_p6 columns_interactive columns_writes p8 p10 p11)
 EVERYDAY=("${OF_ENGINE[@]}" p7 p9 families rerank)
 names=()
 for name in "$@"; do

@@ -2,12 +2,13 @@
 
 use crate::columns::definition::size;
 use crate::columns::model;
-use crate::postgres::extension;
 use crate::postgres::snapshot::Latest;
 use crate::postgres::spi::{self, Parameter};
+use crate::postgres::{extension, invalidation};
 use pgrx::pg_sys;
 use pgrx::spi::Spi;
 use protocol::{Fault, FaultCode, Input};
+use std::cell::RefCell;
 
 /// Embeds what is searched with as the column is embedded now.
 ///
@@ -23,8 +24,30 @@ pub fn embed_query(
     model::embed_query(&model, dimensions, input, instruction)
 }
 
+/// What a column's queries are embedded by.
+type Model = (String, Option<usize>);
+
+thread_local! {
+    /// With the count of changes at which it was looked up: a plan without an index calls for each row. Of the main thread.
+    static LAST: RefCell<Option<(u64, pg_sys::Oid, String, Model)>> = const { RefCell::new(None) };
+}
+
 /// As it is at this moment: a name means what the catalog says now, in an older snapshot, too.
-fn model_of(table: pg_sys::Oid, target: &str) -> Result<(String, Option<usize>), Fault> {
+fn model_of(table: pg_sys::Oid, target: &str) -> Result<Model, Fault> {
+    // Taken before the look: what changes meanwhile is looked up again.
+    let changes = invalidation::changes();
+    let last = LAST.with_borrow(|last| last.clone());
+    if let Some((at, of, column, model)) = last
+        && (at, of, column.as_str()) == (changes, table, target)
+    {
+        return Ok(model);
+    }
+    let model = look_up(table, target)?;
+    LAST.set(Some((changes, table, target.to_owned(), model.clone())));
+    Ok(model)
+}
+
+fn look_up(table: pg_sys::Oid, target: &str) -> Result<Model, Fault> {
     let schema = extension::schema()?;
     Spi::connect(|_| {
         let _latest = Latest::snapshot();

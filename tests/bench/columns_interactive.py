@@ -2,7 +2,8 @@
 
 The p95 during a back-fill must be at most twice that on an idle server. CALLS of each in a round,
 ROUNDS times in turn; back-filled are whole items of the sample item bank, by CALL backfill in a
-session of its own and by the background worker.
+session of its own and by the background worker. How many rows/s it embeds beside the calls is shown
+with it: it may be slower, but has to go on.
 
 Variables: ROUNDS (5), CALLS (150), MODEL.
 """
@@ -87,38 +88,51 @@ def begun(sql: psycopg.Connection) -> None:
         time.sleep(0.05)
 
 
-def latencies(sql: psycopg.Connection, within: Callable) -> np.ndarray:
-    """Milliseconds of CALLS texts, another each time."""
+def embedded(sql: psycopg.Connection) -> int:
+    """Rows that have a vector by now."""
+    if sql.execute("SELECT to_regclass('bench_items')").fetchone() == (None,):
+        return 0
+    return sql.execute("SELECT count(embedding) FROM bench_items").fetchone()[0]
+
+
+def latencies(sql: psycopg.Connection, within: Callable) -> tuple[np.ndarray, float]:
+    """Milliseconds of CALLS texts, another each time; rows/s that were embedded meanwhile."""
     texts = [f"{text[:24]} {time.time_ns() % 10**6}" for text in questions()]
+    query = "SELECT embed(%s, %s)"
     with connect() as client, within(sql):
         for number in range(5):
-            client.execute("SELECT embed(%s, %s)", (MODEL, texts[-1 - number]))
+            client.execute(query, (MODEL, texts[-1 - number]))
         found = []
+        rows, began = embedded(sql), time.perf_counter()
         for number in range(CALLS):
             time.sleep(PAUSE)
-            text = texts[number % len(texts)]
-            found.append(
-                seconds(lambda: client.execute("SELECT embed(%s, %s)", (MODEL, text)).fetchone())  # noqa: B023
-            )
-    return np.array(found) * 1000
+            parameters = (MODEL, texts[number % len(texts)])
+            found.append(seconds(lambda: client.execute(query, parameters).fetchone()))  # noqa: B023
+        rate = (embedded(sql) - rows) / (time.perf_counter() - began)
+    return np.array(found) * 1000, rate
 
 
 def main() -> None:
     conditions = {"idle": nothing, "call": call, "worker": worker}
-    found = {(name, part): [] for name in conditions for part in (50, 95)}
+    found = {(name, part): [] for name in conditions for part in (50, 95, "rows")}
     with connect() as sql:
         sql.execute("SET client_min_messages = warning")
         for number in range(ROUNDS + 1):
             for name, within in conditions.items():
-                values = latencies(sql, within)
-                for part in (50, 95) if number else ():
+                values, rate = latencies(sql, within)
+                if number == 0:
+                    continue
+                for part in (50, 95):
                     found[name, part].append(float(np.percentile(values, part)))
+                found[name, "rows"].append(rate)
         sql.execute("DROP TABLE IF EXISTS bench_items CASCADE")
     print(f"{MODEL}, {CALLS} calls in each of {ROUNDS} rounds, {load()}")
     heading()
     for name in conditions:
         for part in (50, 95):
             row(f"    p{part} of SELECT embed(…), ms: {name}", found[name, part])
+    for name in ("call", "worker"):
+        row(f"    rows/s of the back-fill beside the calls: {name}", found[name, "rows"])
     for name in ("call", "worker"):
         row(f"    p50 {name} / idle", ratios(found[name, 50], found["idle", 50]))
         row(f"    p95 {name} / idle", ratios(found[name, 95], found["idle", 95]), most=2.0)
