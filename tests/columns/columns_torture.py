@@ -3,11 +3,12 @@
     columns_torture.py MODE ROWS SECONDS     as dev/torture.sh runs it, beside a throw-away server
 
 ROWS of the bank are copied in pieces while WRITERS insert, update, delete, copy, upsert, merge and
-roll back, for SECONDS at least, and somebody calls backfill again and again. Meanwhile their statements and the worker are canceled, their
-sessions and the worker terminated, the engine killed, the server stopped as if the power had failed
-(at a quarter and at three quarters) and one of its processes killed (at a half). Then all is left
-alone until the list of what is to be embedded is empty, and every row is checked: against what its
-writer was told, and by computing its hash once more.
+roll back, for SECONDS at least, and somebody calls backfill again and again. Meanwhile their
+statements and the worker are canceled, their sessions and the worker terminated, the engine killed,
+the server stopped as if the power had failed (at a quarter and at three quarters) and two of its
+processes killed (a writer's and the worker). Then all is left alone until the list of what is to be
+embedded is empty, and every row is checked: against what its writer was told, and by computing its
+hash once more.
 """
 
 import logging
