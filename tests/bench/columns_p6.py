@@ -1,25 +1,26 @@
 """P6 for embedding columns: back-fill by CALL backfill and by the worker, against Python.
 
-Rows/s of a table that gets its embedding column, over those of a client in Python that embeds the
-rows and updates them (see p6.py for what stands for which library). Must reach 1.5 against
-sentence-transformers and 1.2 against fastembed. Ours write two columns more, commit as they go, and
-keep a work list; the client's does nothing of that.
+Rows/s of a table that gets its embedding column, over those of an application in Python that embeds
+the rows and updates them (see libraries.py and p6.py). Must reach 1.5 against sentence-transformers
+and 1.2 against fastembed. Ours write two columns more, commit as they go, and keep a work list; the
+application does nothing of that.
 
 All sides in turn, ROUNDS times, on a fresh table of ROWS different texts each: questions and whole
 items of the sample item bank. Without an index on the vectors, which all would have to fill alike.
 
-Variables: ROUNDS (5), ROWS (1000), MODEL.
+Variables: ROUNDS (5), ROWS (1000).
 """
 
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 
 import psycopg
 from engine_process import MODEL, connect
 from inputs import questions, whole_items
-from measure import heading, in_turn, load, ratios, row, seconds
-from p6 import Client
+from library_client import FASTEMBED, ONNXRUNTIME, SENTENCE_TRANSFORMERS, LibraryClient
+from measure import heading, in_turn, load, row, seconds
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 ROWS = int(os.environ.get("ROWS", "1000"))
@@ -47,23 +48,10 @@ def make_table(sql: psycopg.Connection, vectors: bool) -> None:
     sql.execute("VACUUM ANALYZE bench_items")
 
 
-def by_client(sql: psycopg.Connection, embed: Callable) -> float:
+def by_library(sql: psycopg.Connection, client: LibraryClient, library: str) -> float:
     """What an application does without us."""
-
-    def work() -> None:
-        with sql.transaction(), sql.cursor() as cursor:
-            rows = cursor.execute("SELECT id, text FROM bench_items ORDER BY id").fetchall()
-            vectors = embed([text for _, text in rows])
-            values = [
-                (f"[{','.join(map(str, vector.tolist()))}]", number)
-                for (number, _), vector in zip(rows, vectors, strict=True)
-            ]
-            cursor.executemany(
-                "UPDATE bench_items SET embedding = %s::vector WHERE id = %s", values
-            )
-
     make_table(sql, vectors=True)
-    return rate(sql, work)
+    return rate(sql, lambda: client.backfill(library))
 
 
 def by_call(sql: psycopg.Connection) -> float:
@@ -100,27 +88,19 @@ def rate(sql: psycopg.Connection, work: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    client = Client()
+    client = LibraryClient()
     with connect() as sql:
         sql.execute("SET client_min_messages = warning")
-        works = {
-            "call": lambda: by_call(sql),
-            "worker": lambda: by_worker(sql),
-            "st": lambda: by_client(sql, client.sentence_transformers),
-            "fastembed": lambda: by_client(sql, client.fastembed),
-        }
+        client.check(sql, MODEL, texts()[:32])
+        works = {"call": lambda: by_call(sql), "worker": lambda: by_worker(sql)}
+        for name in (SENTENCE_TRANSFORMERS, FASTEMBED, ONNXRUNTIME):
+            works[name] = partial(by_library, sql, client, name)
         found = in_turn(works, ROUNDS)
     print(f"{MODEL}, {ROWS} questions and whole items, {ROUNDS} rounds, {load()}")
-    print("Python: stand-ins for both libraries over the same model file; see p6.py")
     heading()
     row("    rows/s, CALL backfill", found["call"])
     row("    rows/s, the background worker", found["worker"])
-    row("    rows/s, Python as sentence-transformers does", found["st"])
-    row("    rows/s, Python as fastembed does", found["fastembed"])
-    row("P6  CALL backfill / sentence-transformers", ratios(found["call"], found["st"]), least=1.5)
-    row("P6  CALL backfill / fastembed", ratios(found["call"], found["fastembed"]), least=1.2)
-    row("P6  worker / sentence-transformers", ratios(found["worker"], found["st"]), least=1.5)
-    row("P6  worker / fastembed", ratios(found["worker"], found["fastembed"]), least=1.2)
+    client.report(found, {"CALL backfill": "call", "worker": "worker"})
 
 
 if __name__ == "__main__":

@@ -1,36 +1,27 @@
 """P6: back-fill of an embedding column, in SQL against a client in Python that embeds and updates.
 
 Rows/s of `UPDATE … unnest(ids, embed(model, texts))` in chunks of 1000 (README, many rows at once)
-over those of a Python client. Must reach 1.5 against sentence-transformers and 1.2 against
-fastembed. Beside it, INSERT … SELECT from the same array form.
-
-Neither library is here, nor could they be given these weights without a hub. So each stands for
-what it does, with tokenizers and onnxruntime over the same model file and their session options:
-sentence-transformers  all texts sorted by length, batches of 32, each padded to its longest, pooled
-                       (here in the graph, there by torch), put back into order.
-fastembed              batches of 256 in the order of the rows, padded to the longest of each.
-Both: default session options of onnxruntime, tokenizing in batches with all processors. Not counted
-are their imports and loads, and torch's overhead, which would make them slower. Both read the rows
-through psycopg and store the vectors with executemany, in one transaction.
+over those of an application in Python that uses sentence-transformers or fastembed, with the same
+weights, batches of 32 and psycopg's executemany (see libraries.py; their imports and loads are not
+counted). Must reach 1.5 against sentence-transformers and 1.2 against fastembed. Beside it,
+INSERT … SELECT from the same array form, and what sentence-transformers does over onnxruntime.
 
 Rows: ROWS questions and whole items of the sample item bank. All sides in turn, ROUNDS times,
-medians of the rounds and of their ratios; both write the same column, which is NULL before.
+medians of the rounds and of their ratios; both write the same column, which is NULL before. First
+all embed some of the texts: cosines below 0.9999 end the bench.
 
-Variables: ROUNDS (5), ROWS (1000), MODEL.
+Variables: ROUNDS (5), ROWS (1000).
 """
 
 import os
-import tomllib
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
+from functools import partial
 
-import numpy as np
-import onnxruntime
 import psycopg
 from engine_process import MODEL, connect
 from inputs import questions, whole_items
-from measure import heading, in_turn, load, ratios, row, seconds
-from tokenizers import Tokenizer
+from library_client import FASTEMBED, ONNXRUNTIME, SENTENCE_TRANSFORMERS, LibraryClient
+from measure import heading, in_turn, load, row, seconds
 
 ROUNDS = int(os.environ.get("ROUNDS", "5"))
 ROWS = int(os.environ.get("ROWS", "1000"))
@@ -47,50 +38,6 @@ INSERT INTO bench_copies (id, embedding)
 SELECT batch.* FROM (SELECT array_agg(id ORDER BY id) AS ids, array_agg(text ORDER BY id) AS texts
       FROM bench_items WHERE id > %(after)s AND id <= %(after)s + %(chunk)s) AS chunk,
      unnest(ids, embed(%(model)s, texts)) AS batch(id, vector)"""
-
-
-class Client:
-    """A program beside the server, with a session of its own."""
-
-    def __init__(self):
-        directory = Path(os.environ["ITEMBANK_MODELS"]) / MODEL
-        manifest = tomllib.loads((directory / "model.toml").read_text(encoding="utf-8"))
-        self.prompt = manifest["prompts"]["document"]
-        self.tokenizer = Tokenizer.from_file(str(directory / "tokenizer.json"))
-        pad = manifest["text"]["pad_token_id"]
-        self.tokenizer.enable_padding(pad_id=pad, pad_token=self.tokenizer.id_to_token(pad))
-        self.tokenizer.enable_truncation(manifest["max_tokens"])
-        self.session = onnxruntime.InferenceSession(str(directory / "model.onnx"))
-
-    def sentence_transformers(self, texts: list[str]) -> list[np.ndarray]:
-        order = sorted(range(len(texts)), key=lambda n: -len(texts[n]))
-        vectors = self._batches([texts[n] for n in order], 32)
-        return [vector for _, vector in sorted(zip(order, vectors, strict=True))]
-
-    def fastembed(self, texts: list[str]) -> list[np.ndarray]:
-        return list(self._batches(texts, 256))
-
-    def _batches(self, texts: list[str], size: int) -> Iterator[np.ndarray]:
-        for start in range(0, len(texts), size):
-            batch = [self.prompt + text for text in texts[start : start + size]]
-            encoded = self.tokenizer.encode_batch(batch)
-            feed = {
-                "input_ids": np.array([one.ids for one in encoded], np.int64),
-                "attention_mask": np.array([one.attention_mask for one in encoded], np.int64),
-            }
-            yield from self.session.run(["sentence_embedding"], feed)[0]
-
-
-def by_client(sql: psycopg.Connection, embed: Callable) -> None:
-    """What an application does without us."""
-    with sql.transaction(), sql.cursor() as cursor:
-        rows = cursor.execute("SELECT id, text FROM bench_items ORDER BY id").fetchall()
-        vectors = embed([text for _, text in rows])
-        values = [
-            (f"[{','.join(map(str, vector.tolist()))}]", number)
-            for (number, _), vector in zip(rows, vectors, strict=True)
-        ]
-        cursor.executemany("UPDATE bench_items SET embedding = %s::vector WHERE id = %s", values)
 
 
 def by_sql(sql: psycopg.Connection, statement: str) -> None:
@@ -129,27 +76,22 @@ def timed(sql: psycopg.Connection, work: Callable[[], None], table: str) -> Call
 
 
 def main() -> None:
-    client = Client()
+    client = LibraryClient()
     with connect() as sql:
         make_table(sql)
+        client.check(sql, MODEL, questions()[:32])
         works = {
             "update": timed(sql, lambda: by_sql(sql, UPDATE), "bench_items"),
             "insert": timed(sql, lambda: by_sql(sql, INSERT), "bench_copies"),
-            "st": timed(sql, lambda: by_client(sql, client.sentence_transformers), "bench_items"),
-            "fastembed": timed(sql, lambda: by_client(sql, client.fastembed), "bench_items"),
         }
+        for name in (SENTENCE_TRANSFORMERS, FASTEMBED, ONNXRUNTIME):
+            works[name] = timed(sql, partial(client.backfill, name), "bench_items")
         found = in_turn(works, ROUNDS)
     print(f"{MODEL}, {ROWS} questions and whole items, {ROUNDS} rounds, {load()}")
-    print("Python: stand-ins for both libraries over the same model file; see p6.py")
     heading()
     row("    rows/s, UPDATE by the array form", found["update"])
     row("    rows/s, INSERT … SELECT by the array form", found["insert"])
-    row("    rows/s, Python as sentence-transformers does", found["st"])
-    row("    rows/s, Python as fastembed does", found["fastembed"])
-    row("P6  UPDATE / sentence-transformers", ratios(found["update"], found["st"]), least=1.5)
-    row("P6  UPDATE / fastembed", ratios(found["update"], found["fastembed"]), least=1.2)
-    row("    INSERT … SELECT / sentence-transformers", ratios(found["insert"], found["st"]))
-    row("    INSERT … SELECT / fastembed", ratios(found["insert"], found["fastembed"]))
+    client.report(found, {"UPDATE": "update", "INSERT … SELECT": "insert"})
 
 
 if __name__ == "__main__":
