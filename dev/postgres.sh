@@ -4,6 +4,11 @@ source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
 
+# PG_CONFIG may be one of these, too.
+case $PG_CONFIG in
+    "$(private_bin 15)"/* | "$(private_bin 17)"/*) "$ROOT/dev/debian-postgres.sh" "$PG" ;;
+esac
+
 for program in initdb postgres pg_ctl pg_isready psql; do
     reachable "$PGBIN/$program" || die "PostgreSQL $PG: $SERVER_USER, the server's user, cannot run $PGBIN/$program" \
         "on Debian: apt-get install postgresql-$PG"
@@ -18,13 +23,17 @@ for folder in "$share" "$("$PG_CONFIG" --pkglibdir)"; do
         "run make as a user who may write there, or leave PG_CONFIG out: the private PostgreSQL needs no rights"
 done
 
-# The wheel's 16 and 18 are always known to pgrx; PG_CONFIG stands in for its own major version.
+# All the private ones, made or not: with another text here cargo would build pgrx anew. PG_CONFIG stands in for its own
+# major version.
 configs() {
-    local -A known=([16]=$WHEEL/pginstall/bin/pg_config [18]=$WHEEL/pginstall18/bin/pg_config)
-    known[$PG]=$PG_CONFIG
+    local major
     echo '[configs]'
     for major in 15 16 17 18; do
-        [[ -z ${known[$major]:-} ]] || printf 'pg%s = "%s"\n' "$major" "${known[$major]}"
+        if ((major == PG)); then
+            printf 'pg%s = "%s"\n' "$major" "$PG_CONFIG"
+        else
+            printf 'pg%s = "%s"\n' "$major" "$(private_bin "$major")/pg_config"
+        fi
     done
 }
 
