@@ -30,7 +30,7 @@ SELECT pg_typeof(embed('tiny-bert', ARRAY['a']));
 SELECT embed('tiny-bert', '{}'::text[]) AS empty, embed('tiny-bert', NULL::text[]) AS null_array,
        embed('tiny-bert', ARRAY[NULL, NULL]::text[]) AS nulls;
 SELECT count(*), count(DISTINCT e::text), max(alone <-> e) < 1e-6 AS as_alone
-FROM (SELECT array_agg(repeat('문제 ', n % 7 + 1) || n ORDER BY n) AS texts FROM generate_series(1, 300) n),
+FROM (SELECT array_agg(repeat('문제 ', n % 7 + 1) || n ORDER BY n) AS texts FROM generate_series(1, 300) n) AS many,
      unnest(texts, embed('tiny-bert', texts)) AS u(t, e), embed('tiny-bert', t) AS alone;
 
 -- Other poolings, and a sentence-transformers directory without a manifest.

@@ -46,7 +46,9 @@ SELECT engine_reset_statistics();
 \echo :SQLSTATE
 SET itembank_embed.engine = 'backend';
 \echo :SQLSTATE
+-- The words differ between versions.
+\set VERBOSITY sqlstate
 SHOW itembank_embed.engine_path;
-\echo :SQLSTATE
+\set VERBOSITY default
 RESET ROLE;
 DROP ROLE regress_itembank;
