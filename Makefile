@@ -1,6 +1,7 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
-# Variables:  PG=18|16   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
+# Variables:  PG=18|17|16|15   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
 #             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1  make bench: BENCH=…  make soak: MINUTES=…
+#             make versions: VERSIONS='15 17'   with PG=15|17, where not from apt's own mirror: DEBIAN_MIRROR=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -32,16 +33,19 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build model test parity fixtures lint fmt bench soak torture env
+.PHONY: setup build versions model test parity fixtures lint fmt bench soak torture env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
 	@dev/build.sh
+versions: setup            ## build for PostgreSQL 15, 16, 17 and 18, and pg_regress on each
+	@dev/versions.sh
 model: setup               ## a model directory: make model MODEL=KURE-v1 FROM=/its/checkpoint [DTYPE=int8] [RERANKER=1] [FORCE=1]
 	@dev/model.sh "$$MODEL"
 test: build                ## every test and linter, on a throw-away server
 	@$(needed_model) multilingual-e5-small
 	@$(needed_model) all-MiniLM-L6-v2
+	@dev/build.sh 16 18 # the tests of pg_upgrade and of logical replication are about both
 	@dev/vocabularies.sh || echo '    no real vocabularies: the tests that need them are skipped'
 	@dev/test.sh
 parity: build              ## other random models, drawn from SEED, against PyTorch: make parity SEED=7 (torch: several GB)
