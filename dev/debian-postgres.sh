@@ -28,8 +28,11 @@ done
 
 # Before the first `apt-get update` of a machine the origin of its sources is not known, only their addresses.
 mirror() {
-    local ask=(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages')
-    { "${ask[@]}" 'Origin: Debian' 'Label: Debian' && "${ask[@]}" | grep '/debian/*$'; } | sed -n 1p
+    local ask=(apt-get indextargets --format '$(REPO_URI)')
+    {
+        "${ask[@]}" 'Created-By: Packages' 'Origin: Debian' 'Label: Debian'
+        "${ask[@]}" --no-release-info 'Created-By: Packages' | grep '/debian/*$'
+    } | sed -n 1p
 }
 DEBIAN_MIRROR=${DEBIAN_MIRROR:-$(mirror || true)}
 [[ -n $DEBIAN_MIRROR ]] || die "the sources of this machine's apt name no mirror of Debian" \
