@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # What the machine itself must have: a C compiler, libclang (pgrx's bindgen), Python, Rust.
 source "$(dirname "$0")/lib.sh"
+source "$ROOT/dev/packages.sh"
 
 have() { command -v "$1" >/dev/null; }
 has_libclang() {
@@ -18,20 +19,6 @@ missing_packages() {
     have python3 || echo python3
     python3 -c 'import venv, ensurepip' 2>/dev/null || echo python3-venv
     have flock || echo util-linux
-}
-
-install_packages() {
-    local sudo=() update=(apt-get update -q) install=(apt-get install -y -q --no-install-recommends "$@")
-    if ! have apt-get; then
-        die "missing on this machine (Debian's names): $*" "install them with your package manager, then run make again"
-    elif ((EUID != 0)); then
-        sudo -n true 2>/dev/null || die "missing on this machine: $*" \
-            "run:  sudo apt-get update && sudo apt-get install -y $*" "then run make again"
-        sudo=(sudo -n)
-    fi
-    step "system packages: $*"
-    logged apt "${sudo[@]}" env DEBIAN_FRONTEND=noninteractive \
-        bash -c 'eval "$1" && eval "$2"' - "${update[*]}" "${install[*]}"
 }
 
 check_rust() {
