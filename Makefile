@@ -67,6 +67,14 @@ soak: build                ## clients, cancels, disconnects and engine kills for
 env:                       ## for your own shell: eval "$(make -s env)"
 	@dev/env.sh
 
+##@ To ship
+.PHONY: package package-test
+package: setup             ## Debian packages, a tarball, META.json and PGXN's sources for one server: make package PG=17
+	@$(needed_model) multilingual-e5-small
+	@dev/package.sh
+package-test:              ## lintian, and the packages installed, used, upgraded, removed in a clean Debian 13 (root): PG=17
+	@dev/package-test.sh
+
 ##@ To tidy up
 .PHONY: clean clean-dev help
 clean:                     ## remove what cargo built

@@ -27,11 +27,11 @@ clippy_for() {
 }
 
 python_lint() {
-    "$VENV/bin/ruff" check --no-cache tests models && "$VENV/bin/ruff" format --no-cache --check tests models
+    "$VENV/bin/ruff" check --no-cache tests models packaging && "$VENV/bin/ruff" format --no-cache --check tests models packaging
 }
 
 # SC2016: what another shell is to expand stands in single quotes on purpose.
-shell_lint() { "$VENV/bin/shellcheck" --external-sources --source-path="SCRIPTDIR:$ROOT" --exclude=SC2016 dev/*.sh .ci/run; }
+shell_lint() { "$VENV/bin/shellcheck" --external-sources --source-path="SCRIPTDIR:$ROOT" --exclude=SC2016 dev/*.sh packaging/*.sh packaging/*/*.sh .ci/run; }
 
 # Only the root package may know Postgres: the crates are tested and fuzzed without a server.
 no_pgrx_in() {

@@ -4,7 +4,7 @@
 # install_packages NAME…: as root or with sudo; otherwise it says which are missing, and ends
 install_packages() {
     local sudo=() update=(apt-get update -q) install=(apt-get install -y -q --no-install-recommends "$@")
-    if ! have apt-get; then
+    if ! command -v apt-get >/dev/null; then
         die "missing on this machine (Debian's names): $*" "install them with your package manager, then run make again"
     elif ((EUID != 0)); then
         sudo -n true 2>/dev/null || die "missing on this machine: $*" \
