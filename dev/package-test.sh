@@ -36,7 +36,8 @@ packages_of() { # PG
 lint() {
     local root=()
     ((EUID != 0)) || root=(--allow-root)
-    lintian "${root[@]}" --tag-display-limit 0 --fail-on error,warning "$OUT"/itembank-embed_"$VERSION"-1_pg"$PG"_amd64.changes
+    mapfile -t debs < <(packages_of "$PG")
+    lintian "${root[@]}" --tag-display-limit 0 --fail-on error,warning "${debs[@]}"
 }
 
 files_of() { dpkg-deb -c "$1" | awk '$1 !~ /^d/ { print $6 }'; }

@@ -59,7 +59,7 @@ collect() {
     local runtime=$ORT_LIBRARY control
     mkdir -p "$1"/{lib,extension,onnxruntime,models}
     control=$(find "$WORK/pgrx" -name itembank_embed.control)
-    install -m 0644 "$(dirname "$control")"/itembank_embed* "$1/extension"
+    install -m 0644 "$control" "$(dirname "$control")"/itembank_embed--*.sql "$1/extension"
     install -m 0755 "$(find "$WORK/pgrx" -name itembank_embed.so)" "$OUT/cargo/release/itembank-engine" "$1/lib"
     strip --strip-unneeded "$1"/lib/*
     install -m 0644 "$runtime" "$1/onnxruntime"
@@ -92,16 +92,13 @@ debian() {
     debian_changelog >"$tree/debian/changelog"
     step "Debian packages"
     logged package-debian env -C "$tree" -u CFLAGS -u CXXFLAGS dpkg-buildpackage --build=binary --no-sign
-    # The buildinfo names the machine's packages: of no use to who installs these.
-    rm "$WORK"/*.buildinfo
     mv "$WORK"/*.deb "$OUT"
-    mv "$WORK"/*.changes "$OUT/itembank-embed_$VERSION-1_pg${PG}_amd64.changes" # a list for each server
 }
 
 # archive NAME FOLDER: reproducible, with FOLDER's name as its only entry at the top
 archive() {
     tar -C "$(dirname "$2")" --sort=name --owner=0 --group=0 --numeric-owner --mode=go-w,a+rX --mtime="@$SOURCE_DATE_EPOCH" \
-        -cf - "$(basename "$2")" | gzip -9n >"$OUT/$1.tar.gz"
+        -cf - "$(basename "$2")" | gzip -6n >"$OUT/$1.tar.gz"
 }
 
 # tarball FOLDER: for any Linux with this PostgreSQL and a glibc that is new enough
