@@ -34,7 +34,8 @@ fill() {
 }
 
 # The programs, in a folder of cargo's of their own: no path of this machine goes into them, and they find ONNX Runtime
-# beside them.
+# beside them. These flags take the place of cargo-pgrx's own, which keep all that nothing refers to: half of the library.
+# Should a linker throw away the SQL's part as well, cargo-pgrx says so and fails.
 build() {
     local remap=("$ROOT=/itembank_embed" "${CARGO_HOME:-$HOME/.cargo}=/cargo") flags=() cflags=() IFS
     for pair in "${remap[@]}"; do

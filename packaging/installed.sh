@@ -174,7 +174,7 @@ echo "==> installing"
 check 'apt-get update' apt-get update -q
 check 'apt-get install, with PostgreSQL and pgvector from Debian' install_packages
 check 'the files are as packed' checksums_hold
-dpkg -L "${PACKAGES[@]}" | sort -u >/tmp/paths
+dpkg -L "${PACKAGES[@]}" | grep -vx '/[.]' | sort -u >/tmp/paths
 echo "listen_addresses = ''" >>"/etc/postgresql/$PG/main/postgresql.conf" # the port may be another server's
 check "the cluster starts as Debian starts it" cluster start
 check 'an ordinary role' sql_as postgres postgres 'CREATE ROLE teacher LOGIN'
@@ -207,6 +207,10 @@ check 'nothing preloaded' preload no
 check 'apt-get remove' apt-get remove -q -y "${PACKAGES[@]}"
 check 'the cluster starts without' cluster restart
 check 'what was stored is still there' prints 6 postgres bank 'SELECT count(embedding) FROM in_session.items'
+check 'dpkg knows nothing of them' not_known
+check 'nothing is left of them' leftovers
+check 'apt-get install, again' install_packages
+check 'what was stored is at home again' prints 5 teacher bank "SET search_path = in_session, public; $SEARCH"
 check 'apt-get purge' apt-get purge -q -y "${PACKAGES[@]}"
 check 'dpkg knows nothing of them' not_known
 check 'nothing is left of them' leftovers

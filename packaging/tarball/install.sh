@@ -33,20 +33,21 @@ fi
 [ -w "$lib" ] && [ -w "$share/extension" ] || die "$lib or $share/extension is not writable: run it as root, say"
 # By renaming: a running server keeps the files that it has opened.
 put() { # MODE FILE FOLDER
-    name=${2##*/}
-    cp "$2" "$3/$name.new"
-    chmod "$1" "$3/$name.new"
-    mv -f "$3/$name.new" "$3/$name"
+    new=$3/.${2##*/}.new
+    cp "$2" "$new"
+    chmod "$1" "$new"
+    mv -f "$new" "$3/${2##*/}"
 }
 for file in "$here"/lib/*; do put 0755 "$file" "$lib"; done
 for file in "$here"/extension/*; do put 0644 "$file" "$share/extension"; done
 for model in "$here"/models/*; do
     [ -d "$model" ] || continue
     name=${model##*/}
-    mkdir -p "$models/$name.new"
-    for file in "$model"/*; do put 0644 "$file" "$models/$name.new"; done
+    rm -rf "$models/.$name.new"
+    mkdir -p "$models/.$name.new"
+    for file in "$model"/*; do put 0644 "$file" "$models/.$name.new"; done
     rm -rf "${models:?}/$name"
-    mv "$models/$name.new" "$models/$name"
+    mv "$models/.$name.new" "$models/$name"
 done
 [ -f "$share/extension/vector.control" ] || echo "pgvector is missing in $share/extension: install it too" >&2
 echo "itembank_embed is installed into $lib and $share"
