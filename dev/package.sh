@@ -45,6 +45,8 @@ build() {
     flags+=('-Clink-arg=-Wl,-rpath,$ORIGIN')
     IFS=' '
     export CFLAGS="${cflags[*]}" CXXFLAGS="${cflags[*]}" CARGO_TARGET_DIR=$OUT/cargo RUST_BACKTRACE=0
+    # pgrx asks every pg_config of its config.toml in some order until it has the right one, and not all of them are there.
+    export PGRX_PG_CONFIG_PATH=$PG_CONFIG
     IFS=$'\x1f'
     export CARGO_ENCODED_RUSTFLAGS="${flags[*]}"
     IFS=' '
@@ -138,10 +140,11 @@ if [[ ${1:-} == meta ]]; then
     exit
 fi
 check_machine
-SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
-export SOURCE_DATE_EPOCH
 mkdir -p "$OUT"
 build
+# Not before: at another time, which no program has in it, cargo would compile all that has C in it anew.
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct)
+export SOURCE_DATE_EPOCH
 collect "$WORK/files"
 GLIBC=$(needed_glibc "$WORK"/files/lib/* "$WORK"/files/onnxruntime/*)
 debian "$WORK/files"
