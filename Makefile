@@ -33,7 +33,7 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build versions model test parity fixtures lint fmt bench soak torture env
+.PHONY: setup build versions model test parity fixtures lint fmt bench soak torture image image-test env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
@@ -64,6 +64,12 @@ torture: build             ## an embedding column under writers, cancels, kills 
 soak: build                ## clients, cancels, disconnects and engine kills for so long: make soak MINUTES=30
 	@$(needed_model) multilingual-e5-small
 	@dev/soak.sh "$$MINUTES"
+# ORT is the image's alone: the venv keeps its own.
+image:                     ## the container image of the Dockerfile, built without Docker; as root: make image [ORT=gpu]
+	@env -u ORT dev/setup.sh
+	@dev/image.sh build
+image-test: image          ## its tests, in containers made without Docker; as root
+	@dev/image.sh test
 env:                       ## for your own shell: eval "$(make -s env)"
 	@dev/env.sh
 

@@ -1,0 +1,99 @@
+#!/bin/bash
+# The container's first process: fills an empty data directory, then becomes PostgreSQL (exec), which so gets the signals.
+# Its variables are those of the official postgres image, each also as NAME_FILE, a file that holds the value:
+#   POSTGRES_PASSWORD           of the superuser; without it nothing starts, but for POSTGRES_HOST_AUTH_METHOD=trust
+#   POSTGRES_USER, POSTGRES_DB  default: postgres, and a database named like the user
+#   POSTGRES_INITDB_ARGS, POSTGRES_HOST_AUTH_METHOD (default: scram-sha-256)
+# and ITEMBANK_DEMO=1, which adds the database `demo` with the sample items.
+# /docker-entrypoint-initdb.d/*.sh, *.sql and *.sql.gz run once, in the order of their names, in POSTGRES_DB.
+# All but POSTGRES_HOST_AUTH_METHOD=trust's warning matters only at the first start.
+set -euo pipefail
+shopt -s nullglob
+
+note() { printf 'itembank-entrypoint: %s\n' "$*"; }
+die() {
+    printf 'error: %s\n' "$@" >&2
+    exit 1
+}
+
+# setting NAME DEFAULT: gives NAME its value, from NAME_FILE where that is set, and takes NAME_FILE out of the environment
+setting() {
+    local file=$1_FILE value=${!1:-}
+    if [[ -n ${!file:-} ]]; then
+        [[ -z $value ]] || die "both $1 and $file are set: give one"
+        value=$(<"${!file}")
+    fi
+    printf -v "$1" %s "${value:-$2}"
+    unset "$file"
+}
+
+# run_sql DATABASE PSQL-ARGUMENT…: through the socket, as the superuser; a configuration of libpq's is not meant for this
+run_sql() {
+    env -u PGHOST -u PGHOSTADDR -u PGSERVICE psql -X -q -v ON_ERROR_STOP=1 --no-password \
+        --username="$POSTGRES_USER" --dbname="$1" "${@:2}"
+}
+
+run_scripts() {
+    local script
+    for script in /docker-entrypoint-initdb.d/*; do
+        note "$script"
+        case $script in
+            *.sh) if [[ -x $script ]]; then "$script"; else bash "$script"; fi ;;
+            *.sql) run_sql "$POSTGRES_DB" -f "$script" ;;
+            *.sql.gz) gunzip -c "$script" | run_sql "$POSTGRES_DB" ;;
+            *) note "it is no .sh, .sql or .sql.gz, and left alone" ;;
+        esac
+    done
+}
+
+make_cluster() {
+    local arguments
+    read -ra arguments <<<"$POSTGRES_INITDB_ARGS"
+    initdb -D "$1" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust \
+        --auth-host="$POSTGRES_HOST_AUTH_METHOD" ${POSTGRES_PASSWORD:+--pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD")} "${arguments[@]}"
+    sed -i "1i include_if_exists = '/etc/itembank_embed/postgresql.conf'" "$1/postgresql.conf"
+    printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$1/pg_hba.conf"
+}
+
+# Everything that a first start does happens in a folder beside the data directory, which takes its name last: a start
+# that was broken off leaves no half of a data directory, and the next one begins anew.
+initialize() {
+    local new=$PGDATA.new
+    [[ -n $POSTGRES_PASSWORD || $POSTGRES_HOST_AUTH_METHOD == trust ]] || die 'POSTGRES_PASSWORD is not set' \
+        'give the superuser a password: -e POSTGRES_PASSWORD=…' \
+        'or let everybody in who reaches the port: -e POSTGRES_HOST_AUTH_METHOD=trust'
+    if { [[ -d $PGDATA ]] && ! rmdir "$PGDATA"; } || ! rm -rf "$new" || ! mkdir -p "$new"; then
+        die "the user $(id -un) ($(id -u)) cannot make the data directory $PGDATA" \
+            'mount a volume, or a folder of this user, at /var/lib/postgresql, and nothing at the data directory itself'
+    fi
+    make_cluster "$new"
+    # Without TCP, so that nobody takes this for the server.
+    pg_ctl -D "$new" -w -t 300 -s -o "-c listen_addresses=''" start
+    [[ $POSTGRES_DB == postgres ]] || run_sql postgres -v name="$POSTGRES_DB" <<<'CREATE DATABASE :"name"'
+    run_sql "$POSTGRES_DB" -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION itembank_embed CASCADE'
+    if [[ $ITEMBANK_DEMO == 1 ]]; then
+        note 'the sample items and their embeddings, half a minute on two cores'
+        (cd /usr/share/itembank_embed/demo && run_sql postgres -f demo.sql)
+    fi
+    run_scripts
+    pg_ctl -D "$new" -w -t 300 -s -m fast stop
+    mv "$new" "$PGDATA"
+    note 'the data directory is made'
+}
+
+[[ ${1:-} != -* ]] || set -- postgres "$@"
+if [[ ${1:-} == postgres ]]; then
+    [[ $EUID != 0 ]] || die 'PostgreSQL does not run as root' 'run the image as its own user: leave --user out'
+    setting POSTGRES_PASSWORD ''
+    setting POSTGRES_USER postgres
+    setting POSTGRES_DB "$POSTGRES_USER"
+    setting POSTGRES_INITDB_ARGS ''
+    setting POSTGRES_HOST_AUTH_METHOD scram-sha-256
+    setting ITEMBANK_DEMO ''
+    export POSTGRES_USER POSTGRES_DB
+    [[ $POSTGRES_HOST_AUTH_METHOD != trust ]] || note 'warning: everybody who reaches the port is let in without a password'
+    [[ -s $PGDATA/PG_VERSION ]] || initialize
+    # No session can read it from the environment of the server.
+    unset POSTGRES_PASSWORD
+fi
+exec "$@"
