@@ -59,7 +59,8 @@ COPY src src
 # What cargo fetched and compiled stays in caches beside the image, so that an edit compiles only what it changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml --mount=type=secret,id=ca,target=/run/secrets/ca \
-    dev/postgres.sh && dev/build.sh && \
+    mkdir -p /build/pgrx && printf '[configs]\npg%s = "%s"\n' "$PG" "$PG_CONFIG" >/build/pgrx/config.toml && \
+    dev/build.sh && \
     strip --strip-unneeded /usr/lib/postgresql/$PG/lib/itembank_embed.so /usr/lib/postgresql/$PG/lib/itembank-engine
 
 

@@ -27,6 +27,8 @@ if [[ -z ${MOUNTS_APART:-} ]]; then
 fi
 
 mkdir -p "$FOLDER/tmp"
+exec 8>"$FOLDER/lock"
+flock -n 8 || die "$FOLDER is in use by another run in this clone" 'wait for it, or use another clone or DEV_DIR'
 export BUILDAH_ISOLATION=chroot TMPDIR=$FOLDER/tmp # a cache mount's files lie there, too
 # Copying whole layers (vfs) works everywhere, but takes many times the space.
 DRIVER=overlay
@@ -125,18 +127,19 @@ compose() {
 
 # The tests start containers of it: tests/image. Ends with `N passed, N failed`.
 try_out() {
-    local container rc=0
+    local rc=0
     command -v ip >/dev/null || install_packages iproute2
+    buildah_in rm --all >/dev/null # left behind by a run that was killed
     sizes
     compose "a word of 'its' own"
     step "the tests of $NAME"
     rm -rf "$FOLDER/test"
     mkdir -p "$FOLDER/test"
     container=$(buildah_in from --pull-never "$NAME")
-    trap 'buildah_in rm "$container" >/dev/null' EXIT
     export ITEMBANK_IMAGE=$FOLDER/image.json ITEMBANK_COMPOSE=$FOLDER ITEMBANK_IMAGE_TEST=$FOLDER/test ITEMBANK_IMAGE_ROOT
     ITEMBANK_IMAGE_ROOT=$(buildah_in mount "$container")
     "$VENV/bin/pytest" -p no:cacheprovider -v --tb=short --junitxml="$FOLDER/test.xml" tests/image || rc=$?
+    buildah_in rm "$container" >/dev/null
     "$VENV/bin/python" - "$FOLDER/test.xml" <<'END'
 import sys
 import xml.etree.ElementTree as tree

@@ -31,7 +31,10 @@ python_lint() {
 }
 
 # SC2016: what another shell is to expand stands in single quotes on purpose.
-shell_lint() { "$VENV/bin/shellcheck" --external-sources --source-path="SCRIPTDIR:$ROOT" --exclude=SC2016 dev/*.sh packaging/*.sh packaging/*/*.sh .ci/run; }
+shell_lint() {
+    "$VENV/bin/shellcheck" --external-sources --source-path="SCRIPTDIR:$ROOT" --exclude=SC2016 \
+        dev/*.sh docker/*.sh packaging/*.sh packaging/*/*.sh .ci/run
+}
 
 # Only the root package may know Postgres: the crates are tested and fuzzed without a server.
 no_pgrx_in() {

@@ -56,7 +56,7 @@ make_cluster() {
 }
 
 # Everything that a first start does happens in a folder beside the data directory, which takes its name last: a start
-# that was broken off leaves no half of a data directory, and the next one begins anew.
+# that was broken off leaves no half of a data directory, and the next one begins anew. Takes the server's options.
 initialize() {
     local new=$PGDATA.new
     [[ -n $POSTGRES_PASSWORD || $POSTGRES_HOST_AUTH_METHOD == trust ]] || die 'POSTGRES_PASSWORD is not set' \
@@ -68,7 +68,7 @@ initialize() {
     fi
     make_cluster "$new"
     # Without TCP, so that nobody takes this for the server.
-    pg_ctl -D "$new" -w -t 300 -s -o "-c listen_addresses=''" start
+    pg_ctl -D "$new" -w -t 300 -s -o "$(printf '%q ' "$@" -c listen_addresses=)" start
     [[ $POSTGRES_DB == postgres ]] || run_sql postgres -v name="$POSTGRES_DB" <<<'CREATE DATABASE :"name"'
     run_sql "$POSTGRES_DB" -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION itembank_embed CASCADE'
     if [[ $ITEMBANK_DEMO == 1 ]]; then
@@ -92,7 +92,7 @@ if [[ ${1:-} == postgres ]]; then
     setting ITEMBANK_DEMO ''
     export POSTGRES_USER POSTGRES_DB
     [[ $POSTGRES_HOST_AUTH_METHOD != trust ]] || note 'warning: everybody who reaches the port is let in without a password'
-    [[ -s $PGDATA/PG_VERSION ]] || initialize
+    [[ -s $PGDATA/PG_VERSION ]] || initialize "${@:2}"
     # No session can read it from the environment of the server.
     unset POSTGRES_PASSWORD
 fi
