@@ -56,11 +56,13 @@ LANGUAGE c STRICT COST 100000 AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
 fn embedding_fill(
     tbl: pg_sys::Oid,
     target: &std::ffi::CStr,
-    ids: Vec<i64>,
+    ids: Vec<Option<i64>>,
 ) -> TableIterator<
     'static,
     (name!(id, i64), name!(outcome, Text), name!(code, Option<Text>), name!(error, Option<Text>)),
 > {
+    let ids = ids.into_iter().map(|id| required(id, "an id")).collect::<Result<Vec<_>, _>>();
+    let ids = ids.unwrap_or_else(raise);
     let outcomes = columns::fill_queued(tbl, &name(target), &ids).unwrap_or_else(raise);
     TableIterator::new(outcomes.into_iter().map(|(id, outcome)| {
         let (name, fault) = match outcome {

@@ -22,9 +22,17 @@ pub fn changes() -> u64 {
 }
 
 /// Has all sessions look again at what they remember of a table, once this transaction has committed; this one at once.
+/// Of one that is gone there is nothing to remember.
 pub fn announce(table: pg_sys::Oid) {
-    // SAFETY: within a transaction; raises where there is no such table.
-    unsafe { pg_sys::CacheInvalidateRelcacheByRelid(table) };
+    // SAFETY: within a transaction; the tuple is released after it was looked at.
+    unsafe {
+        let cache = pg_sys::SysCacheIdentifier::RELOID as i32;
+        let row = pg_sys::SearchSysCache1(cache, pg_sys::Datum::from(table));
+        if !row.is_null() {
+            pg_sys::CacheInvalidateRelcacheByTuple(row);
+            pg_sys::ReleaseSysCache(row);
+        }
+    }
 }
 
 #[pg_guard]
