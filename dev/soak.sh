@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # soak.sh [MINUTES]: tests/bench/soak.py against a throw-away server of its own: many clients, and all that may happen
-# to them and to the engine. Fails where a check does.
+# to them and to the engine. Ends with `N passed, N failed`.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 ENGINE=server

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Every test, counted. Needs what `make build` and `make model` made.
-# Ends with `N passed, N failed`, and `, N skipped` where there are such.
+# Ends with `N passed, N failed`, and `, N skipped` where there are such. SOAK=2: dev/soak.sh for two minutes as well.
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
@@ -98,6 +98,12 @@ run_demo() {
     report "$name" "$((RC == 0 && tables == 7 && items == 35 && measured == 2 && drawn == 1 && migrated == 2))"
 }
 
+# Many clients and an engine that is killed, for SOAK minutes: on a server of its own.
+run_soak() {
+    runner soak dev/soak.sh "$SOAK"
+    report soak "$(sum soak.log '^([0-9]+) passed, [0-9]+ failed$')" "$(sum soak.log '^[0-9]+ passed, ([0-9]+) failed$')"
+}
+
 TEST_LOGS=$TEST_DIR/logs-$PG
 rm -rf "$TEST_LOGS"
 mkdir -p "$TEST_LOGS"
@@ -111,6 +117,7 @@ for ENGINE in backend server; do
     run_pytest
     run_demo
 done
+[[ -z ${SOAK:-} ]] || run_soak
 
 echo
 printf '%s\n' "${summary[@]}"

@@ -32,6 +32,7 @@ from measure import load
 from soak_questions import all_questions
 from soak_sessions import open_session
 from soak_troubles import Troubles
+from verdict import Verdict
 
 MINUTES = float(os.environ.get("MINUTES", "2"))
 CLIENTS = int(os.environ.get("CLIENTS", "12"))
@@ -121,7 +122,7 @@ def reference(place: Path) -> Path:
     return file
 
 
-def judge(verdict: checks.Verdict, phases: dict[str, Phase]) -> None:
+def judge(verdict: Verdict, phases: dict[str, Phase]) -> None:
     """All phases together."""
     for name, phase in phases.items():
         troubles = phase.troubles
@@ -151,7 +152,7 @@ def judge(verdict: checks.Verdict, phases: dict[str, Phase]) -> None:
     checks.agreement(verdict, wrong, answers, sum(phase.exact for phase in every))
 
 
-def judge_memory(verdict: checks.Verdict, phase: Phase) -> None:
+def judge_memory(verdict: Verdict, phase: Phase) -> None:
     """Of the last phase, once it has settled."""
     from_then = phase.began + SETTLE * (phase.ended - phase.began)
     samples = [sample for when, sample in phase.troubles.samples if when >= from_then]
@@ -161,7 +162,7 @@ def judge_memory(verdict: checks.Verdict, phase: Phase) -> None:
 
 def main() -> None:
     seconds = MINUTES * 60
-    verdict = checks.Verdict()
+    verdict = Verdict()
     with tempfile.TemporaryDirectory(prefix="itembank-soak-") as place:
         clients = Clients(reference(Path(place)))
         try:
@@ -182,8 +183,7 @@ def main() -> None:
     checks.leaks(verdict, before, after)
     verdict.check("the postmaster is the same", same, str(started[0]))
     checks.log_is_clean(verdict)
-    print(f"{verdict.failed} checks failed" if verdict.failed else "all checks passed")
-    sys.exit(verdict.failed > 0)
+    verdict.end()
 
 
 if __name__ == "__main__":

@@ -8,22 +8,12 @@ from pathlib import Path
 from server_processes import descriptors, engines, postmaster, processes, shared_objects, zombies
 from soak_questions import LARGEST_DIFFERENCE
 from soak_sessions import ENGINE_LOST, TERMINATED
+from verdict import Verdict
 
 AROUND_A_KILL = 5  # seconds in which a call in flight may be told that the engine is gone
 FLAT = 0.05
 BACK = 2.0  # seconds beyond a model's load time that service may be away
 SIGNS = ("PANIC", "panicked", "crash of another server process", "server process (PID")
-
-
-class Verdict:
-    """Prints each check, and remembers whether one failed."""
-
-    def __init__(self):
-        self.failed = 0
-
-    def check(self, name: str, good: bool, facts: str) -> None:
-        self.failed += not good
-        print(f"{'ok    ' if good else 'FAILED'}  {name:<44} {facts}", flush=True)
 
 
 def unplanned(errors: list, kills: list[float], terminated: set[int]) -> list:
