@@ -1,0 +1,91 @@
+"""What arguments are meant to be, by name; the first of each always fits sample.sql."""
+
+MODELS = [
+    *("tiny-bert", "tiny-cls", "tiny-st", "tiny-last", "tiny-qwen3-vl", "tiny-siglip2"),
+    *("tiny-cross-st", "tiny-cross-bert", "tiny-qwen3-vl-reranker"),
+]
+RUNS = [
+    "SELECT query_id, item_id, score FROM kept.runs WHERE rank < 6",
+    "SELECT query_id, item_id, score FROM kept.runs",
+    "SELECT query_id, item_id, rank::float8 FROM kept.runs",
+    "SELECT query_id, item_id, NULL::float8 FROM kept.runs",
+    "SELECT 1, 2, 3",
+    "SELECT 'q1', '1', 'NaN'::float8",
+    "SELECT query_id FROM kept.runs",
+    "DELETE FROM kept.runs RETURNING query_id, item_id, score",
+    "SELECT 1; DROP TABLE kept.items",
+    "SELECT 1/0, 2, 3",
+]
+JUDGEMENTS = [
+    "SELECT query_id, item_id, relevance FROM kept.judgements",
+    "SELECT query_id, item_id, -relevance FROM kept.judgements",
+    "SELECT query_id, item_id, 2147483647 FROM kept.judgements",
+    "SELECT query_id, item_id, relevance FROM pooled_judgements()",
+    "TABLE kept.nowhere",
+]
+# Tables with their embedding column and a column that it is of.
+PLACES = [
+    ("loose.notes", "note", "body"),
+    ("loose.topics", "topic", "body"),
+    ("loose.parted", "vector_of", "body"),
+    ("kept.items", "embedding", "question_text"),
+]
+SETTINGS = ["hnsw.ef_search", "ivfflat.probes", "work_mem", "role", "no.such", ""]
+MEANT: dict[str, list[str]] = {
+    "model": MODELS,
+    "new_model": MODELS,
+    "name": [*MODELS, "run", "query"],
+    "task": ["query", "document"],
+    "tie": ["trec9", "trec8", "given", "error"],
+    "missing": ["zero", "skip", "error"],
+    "gain": ["linear", "exponential"],
+    "rule": ["median", "mean", "max", "min", "majority"],
+    "weights": ["none", "linear", "quadratic"],
+    "strategy": ["sheet", "unjudged", "missed", "disagreement"],
+    "metrics": ["recall@5", "ndcg@10", "mrr", "map", "p@5", "bpref", "judged@10", "r_precision"],
+    "mode": ["statement", "queue"],
+    "type": ["vector", "halfvec"],
+    "kind": ["table", "index"],
+    "setting": SETTINGS,
+    "run": RUNS,
+    "run_a": RUNS,
+    "run_b": RUNS,
+    "other_run": RUNS,
+    "statement": ["SELECT 'a'", *RUNS],
+    "nearest": RUNS,
+    "judgements": JUDGEMENTS,
+    "queries": [*JUDGEMENTS, "SELECT query_id, query_id, item_id, 1 FROM kept.judgements"],
+    "categories": ["SELECT DISTINCT query_id, 'c' FROM kept.judgements"],
+    "runs": [f'{{"one": "{RUNS[0]}", "two": "{RUNS[2]}"}}', f'{{"one": "{RUNS[-1]}"}}', "{}"],
+    "query": ["두 수의 합", "q1", *RUNS[:3]],
+    "inputs": ["body", "title", "제목: {title} {body}", "upper(body)", "random()::text", "nope"],
+    "expression": ["body", "upper(body)", "body || '", "(SELECT 1)", "id; SELECT 1", "now()::text"],
+    "template": ["{body}", "문제: {title}", "{", "{nope}", "{{body}}"],
+    "target": ["note", "topic", "vector_of", "embedding", "fresh", "note_staging"],
+    "col": ["embedding", "half", "body", "note", "fresh"],
+    "min_overlap": ["0", "0.5", "1", "2"],
+    "threshold": ["0.95", "0.5"],
+    "text_bar": ["0.5"],
+}
+NUMBERS: dict[str, list[str]] = {
+    "dimensions": ["16", "8", "32"],
+    "new_dimensions": ["16"],
+    "k": ["5", "1", "10"],
+    "max_k": ["5"],
+    "ks": ["1", "5"],
+    "n": ["5", "50"],
+    "width": ["20"],
+    "rank": ["1", "2", "64", "65"],
+    "relevance": ["1", "0", "3"],
+    "grade": ["1", "0", "2"],
+    "min_relevance": ["1", "2"],
+    "batch": ["10", "1", "100"],
+    "sample": ["10", "1"],
+    "samples": ["10", "100"],
+    "neighbours": ["10", "1"],
+    "seed": ["42"],
+    "assessors": ["2"],
+    "ef_search": ["10", "40"],
+    "ids": ["1", "2"],
+}
+MEANT.update(NUMBERS)
