@@ -140,6 +140,8 @@ DECLARE
     state text;
     message text;
 BEGIN
+    -- Halves are cut by subscripts, which count from 1 in one dimension: a slice of another array is all of it, or nothing.
+    ids := ARRAY(SELECT u FROM unnest(ids) AS u);
     BEGIN
         filled := (SELECT jsonb_agg(to_jsonb(f)) FROM @extschema@.embedding_fill(tbl, target, ids) AS f);
         RETURN QUERY SELECT r.id, r.outcome, r.code, r.error

@@ -1,5 +1,7 @@
 """What random statements (dev/sqlsmith.sh) once found: each an error of its own class now."""
 
+import psycopg
+import pytest
 from conftest import fails
 
 
@@ -11,3 +13,19 @@ def test_ids_of_a_queue_may_not_be_null(sql):
 
 def test_a_table_that_is_gone_is_not_announced(sql):
     assert sql.execute("SELECT embedding_announce(0)").fetchone() == ("",)
+
+
+@pytest.mark.parametrize("ids", ["array_fill(1, ARRAY[2,2])", "array_fill(1, ARRAY[2], ARRAY[5])"])
+def test_halving_ends_with_any_array(sql, ids):
+    """Slices of these are the whole again, or empty: it was tried until the stack was full."""
+    query = f"SELECT outcome, code FROM embedding_fill_safely('pg_class', 'v', {ids}::bigint[])"
+    found = fails_or_rows(sql, query)
+    assert found != "54001", found
+
+
+def fails_or_rows(sql, query):
+    """The SQLSTATE, or the rows."""
+    try:
+        return sql.execute(query).fetchall()
+    except psycopg.Error as error:
+        return error.sqlstate
