@@ -227,7 +227,8 @@ BEGIN
             PERFORM @extschema@.embedding_require_filled(current_one, coming);
             CALL @extschema@.embedding_wait_for_snapshots();
         END IF;
-        IF queued.waiting <= most THEN
+        -- Where another session has ended the migration meanwhile, the try says so.
+        IF coming.tbl IS NULL OR queued.waiting <= most THEN
             outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failed);
             CALL @extschema@.embedding_next_transaction();
         END IF;

@@ -2,7 +2,7 @@
 
 import psycopg
 import pytest
-from conftest import fails
+from conftest import fails, setting
 
 
 def test_ids_of_a_queue_may_not_be_null(sql):
@@ -29,3 +29,16 @@ def fails_or_rows(sql, query):
         return sql.execute(query).fetchall()
     except psycopg.Error as error:
         return error.sqlstate
+
+
+def test_a_swap_without_a_migration_ends(sql):
+    """It looked for ever for a moment at which the column that was not there could be swapped in."""
+    sql.execute(
+        "SELECT set_config('itembank_embed.model_path', %s, false)", (setting("ITEMBANK_FIXTURES"),)
+    )
+    sql.execute("CREATE TABLE found (id int PRIMARY KEY, body text)")
+    sql.execute("SELECT add_embedding('found', 'v', 'tiny-bert', 'body', index => false)")
+    sql.execute("SET statement_timeout = '20s'")
+    fails(sql, "55000", "CALL embedding_swap('found', 'v', 10)")
+    sql.execute("SELECT drop_embedding('found', 'v')")
+    sql.execute("DROP TABLE found")
