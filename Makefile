@@ -1,7 +1,8 @@
 # The developer's commands. Each is a small script in dev/; everything they make lies in .dev/ and target/.
 # Variables:  PG=18|17|16|15   PG_CONFIG=/path/to/pg_config   ORT=cpu|gpu   DEV_DIR=/where/else
-#             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1  make bench: BENCH=…  make soak: MINUTES=…
-#             make versions: VERSIONS='15 17'   with PG=15|17, where not from apt's own mirror: DEBIAN_MIRROR=…
+#             make test: SOAK=minutes   make soak: MINUTES=…   make fuzz, make sqlsmith: SECONDS=… SEED=…   make bench: BENCH=…
+#             make model: MODEL=… FROM=… DTYPE=… RERANKER=1 FORCE=1   make versions: VERSIONS='15 17'
+#             with PG=15|17, where not from apt's own mirror: DEBIAN_MIRROR=…
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
@@ -9,7 +10,8 @@ MODEL ?= multilingual-e5-small
 BENCH ?=
 SEED ?= 1
 MINUTES ?= 2
-export MODEL BENCH SEED MINUTES
+SOAK ?=
+export MODEL BENCH SEED MINUTES SOAK
 # A model that a command needs, made where it is missing. FROM=, DTYPE=, RERANKER= and FORCE= are meant for `make model` alone.
 needed_model = env -u FROM -u DTYPE -u RERANKER -u FORCE dev/model.sh
 
@@ -33,7 +35,7 @@ reset:                     ## its database again from nothing, after the extensi
 	@dev/server.sh reset
 
 ##@ To work with
-.PHONY: setup build versions model test parity fixtures lint fmt bench soak torture image image-test env
+.PHONY: setup build versions model test parity fixtures lint fmt bench soak torture image image-test sqlsmith fuzz fuzz-corpus sanitize env
 setup:                     ## system packages, Python venv, cargo-pgrx, PostgreSQL
 	@dev/setup.sh
 build: setup               ## build the extension and install it into the private PostgreSQL
@@ -64,6 +66,15 @@ torture: build             ## an embedding column under writers, cancels, kills 
 soak: build                ## clients, cancels, disconnects and engine kills for so long: make soak MINUTES=30
 	@$(needed_model) multilingual-e5-small
 	@dev/soak.sh "$$MINUTES"
+sqlsmith: build            ## random statements against every function, by sqlsmith and our own: make sqlsmith SECONDS=900
+	@dev/sqlsmith.sh $(SECONDS)
+fuzz: setup                ## each target of fuzz/ for so long, with the address sanitizer: make fuzz SECONDS=60
+	@dev/fuzz.sh $(SECONDS)
+fuzz-corpus: setup         ## fuzz/corpus again, least that covers the same
+	@dev/fuzz.sh corpus
+sanitize: build            ## the crates and the engine with address and leak sanitizer, under the engine's tests
+	@$(needed_model) multilingual-e5-small
+	@dev/sanitize.sh
 # ORT is the image's alone: the venv keeps its own.
 image:                     ## the container image of the Dockerfile, built without Docker; as root: make image [ORT=gpu]
 	@env -u ORT dev/setup.sh

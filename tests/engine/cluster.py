@@ -67,6 +67,9 @@ class Cluster:
             "itembank_embed.model_path": model_path(),
             "itembank_embed.onnxruntime_path": setting("ITEMBANK_ORT"),
         }
+        # Another build of the engine, which dev/sanitize.sh has here.
+        if path := os.environ.get("ITEMBANK_ENGINE_PATH"):
+            settings["itembank_embed.engine_path"] = path
         arguments = [word for name, value in settings.items() for word in ("-c", f"{name}={value}")]
         environment = {name: os.environ[name] for name in VARIABLES if name in os.environ}
         with self.log.open("a") as log:

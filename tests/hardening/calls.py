@@ -45,6 +45,7 @@ COLUMNS = {
     "name[]": "i.tags",
 }
 RUN_COLUMNS = {"query_id": "r.query_id", "rank": "r.rank", "relevance": "r.relevance"}
+TIMEOUT = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error"
 SETTINGS = [
     "SET statement_timeout = {ms}",
     "SET itembank_embed.cache_size = 0",
@@ -55,10 +56,9 @@ SETTINGS = [
     "SET search_path = ''",
     "SET client_min_messages = debug1",
     "SET work_mem = '64kB'",
-    "RESET ALL",
-    "RESET ALL",
+    f"RESET ALL; {TIMEOUT}",
+    f"RESET ALL; {TIMEOUT}",
 ]
-TIMEOUT = "SET statement_timeout = '5s'; SET lock_timeout = '2s'; SET client_min_messages = error"
 
 
 @dataclass(frozen=True)

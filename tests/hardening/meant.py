@@ -28,6 +28,7 @@ PLACES = [
     ("loose.notes", "note", "body"),
     ("loose.topics", "topic", "body"),
     ("loose.parted", "vector_of", "body"),
+    ("loose.notes", "fresh", "title"),
     ("kept.items", "embedding", "question_text"),
 ]
 SETTINGS = ["hnsw.ef_search", "ivfflat.probes", "work_mem", "role", "no.such", ""]

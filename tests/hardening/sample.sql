@@ -105,14 +105,29 @@ GRANT SELECT ON focus.pg_proc, focus.ours TO PUBLIC;
 ALTER ROLE author SET search_path = focus, pg_catalog, public, kept, loose;
 ALTER ROLE chief SET search_path = focus, pg_catalog, public, kept, loose;
 
--- What only our own functions call renames and alters whatever a superuser gives it.
-CREATE FUNCTION kept.refuse_change() RETURNS event_trigger LANGUAGE plpgsql SET search_path = pg_catalog
+-- What only our own functions call renames and alters whatever it is given. Random statements would soon be about tables
+-- that are gone: what was there at first stays; what is added may go.
+CREATE TABLE kept.columns_at_first AS
+SELECT a.attrelid, a.attname, c.relname, c.relnamespace
+FROM pg_catalog.pg_attribute AS a JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid
+WHERE c.relnamespace = 'loose'::regnamespace AND a.attnum > 0;
+ALTER TABLE kept.columns_at_first OWNER TO keeper;
+CREATE FUNCTION kept.refuse_change() RETURNS event_trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
 AS $$
+DECLARE
+    wrong bool;
 BEGIN
-    IF TG_EVENT = 'sql_drop' AND EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE schema_name IN ('kept', 'focus'))
-            OR TG_EVENT = 'ddl_command_end'
-               AND EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE schema_name IN ('kept', 'focus')) THEN
-        RAISE insufficient_privilege USING MESSAGE = 'what is in kept and focus is not to be changed';
+    IF TG_EVENT = 'sql_drop' THEN
+        wrong := EXISTS (SELECT FROM pg_event_trigger_dropped_objects() WHERE schema_name IN ('kept', 'focus'));
+    ELSE
+        wrong := EXISTS (SELECT FROM pg_event_trigger_ddl_commands() WHERE schema_name IN ('kept', 'focus'));
+    END IF;
+    wrong := wrong OR EXISTS (
+        SELECT f.attrelid, f.attname, f.relname, f.relnamespace FROM kept.columns_at_first AS f
+        EXCEPT SELECT a.attrelid, a.attname, c.relname, c.relnamespace
+               FROM pg_attribute AS a JOIN pg_class AS c ON c.oid = a.attrelid WHERE c.relnamespace = 'loose'::regnamespace);
+    IF wrong THEN
+        RAISE insufficient_privilege USING MESSAGE = 'what was there at first is not to be changed';
     END IF;
 END
 $$;

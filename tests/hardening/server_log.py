@@ -13,6 +13,7 @@ SIGNS = re.compile(
     r"was terminated by signal|terminating any other active|exited with exit code [1-9]"
     r"|PANIC|panicked|TRAP:|assertion|stack smashing|double free|corrupt|shared memory exhausted"
 )
+CALLS = re.compile(r"\b([a-z]\w{1,62})\(")
 LAID_OPEN = 400  # characters of a statement that a finding shows
 
 
@@ -38,9 +39,7 @@ class Found:
 
 def read(ours: list[str]) -> Found:
     """Goes through the log; `ours` are the names of the extension's functions."""
-    mentions = re.compile(
-        r"\b(" + "|".join(sorted(map(re.escape, ours), key=len, reverse=True)) + r")\b"
-    )
+    names = set(ours)
     found = Found()
     for entry in entries():
         text = f"{entry.get('message', '')} {entry.get('detail', '')}"
@@ -54,16 +53,20 @@ def read(ours: list[str]) -> Found:
         message = entry.get("message", "")
         if severity == "LOG" and message.startswith("duration:"):
             statements.answered += 1
-            statements.answered_ours += bool(mentions.search(message))
+            statements.answered_ours += calls_one_of(names, message)
         elif severity in ("ERROR", "FATAL"):
-            note_error(found, statements, entry, mentions)
+            note_error(found, statements, entry, names)
     return found
 
 
-def note_error(found: Found, statements: Statements, entry: dict, mentions: re.Pattern) -> None:
+def calls_one_of(names: set[str], statement: str) -> bool:
+    return any(name in names for name in CALLS.findall(statement))
+
+
+def note_error(found: Found, statements: Statements, entry: dict, names: set[str]) -> None:
     state, statement = entry.get("state_code", "?????"), entry.get("statement", "")
     statements.states[state] += 1
-    statements.failed_ours += bool(mentions.search(statement))
+    statements.failed_ours += calls_one_of(names, statement)
     if state.startswith("XX") or SIGNS.search(entry.get("message", "")):
         # Numbers and names aside, the same fault is the same finding.
         fault = f"{state} {re.sub(r'[0-9]+', 'N', entry.get('message', ''))[:200]}"
