@@ -32,10 +32,9 @@ def fails_or_rows(sql, query):
 
 
 def test_a_swap_without_a_migration_ends(sql):
-    """It looked for ever for a moment at which the column that was not there could be swapped in."""
-    sql.execute(
-        "SELECT set_config('itembank_embed.model_path', %s, false)", (setting("ITEMBANK_FIXTURES"),)
-    )
+    """It waited for ever for a moment at which to swap a column in that was not there."""
+    path = setting("ITEMBANK_FIXTURES")
+    sql.execute("SELECT set_config('itembank_embed.model_path', %s, false)", (path,))
     sql.execute("CREATE TABLE found (id int PRIMARY KEY, body text)")
     sql.execute("SELECT add_embedding('found', 'v', 'tiny-bert', 'body', index => false)")
     sql.execute("SET statement_timeout = '20s'")

@@ -3,8 +3,9 @@
 use crate::cancel::Cancel;
 use crate::checksum::Checksums;
 use crate::directory::Directory;
-use crate::manifest::Manifest;
+use crate::manifest::{Manifest, Prompt};
 use crate::sentence_transformers;
+use crate::text::{Segment, TextEncoder};
 use protocol::{Fault, Task};
 use std::fs;
 use std::io;
@@ -46,6 +47,31 @@ pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
         use_all(&sentence_transformers::derive(&directory, &Checksums::default(), &cancel)?)
     };
     Ok(derive())
+}
+
+/// Tokenizes a text in every way that models do; panics where more comes out than a model of `max_tokens` takes.
+///
+/// Where the special tokens alone are too many, loading refuses the tokenizer: nothing is promised.
+pub fn tokenized(encoder: &TextEncoder, text: &str, max_tokens: usize) -> Result<(), Fault> {
+    let plain = encoder.encode(text)?;
+    if encoder.specials().into_iter().any(|added| added >= max_tokens) {
+        return Ok(());
+    }
+    assert!(plain.ids.len() <= max_tokens, "{} of {max_tokens}", plain.ids.len());
+    assert!(plain.total >= plain.ids.len());
+    let prompt = Prompt { before: "query: ".into(), after: " ?".into() };
+    let (tokens, own) = encoder.encode_own(&prompt, text)?;
+    assert!(tokens.ids.len() <= max_tokens);
+    assert_eq!(tokens.ids.len(), own.len());
+    let (long, short) = (encoder.bare(text)?, encoder.bare("a pair")?);
+    for pair in [encoder.pair(&long, &short)?, encoder.pair(&short, &long)?] {
+        assert!(pair.ids.len() <= max_tokens);
+        assert_eq!(pair.ids.len(), pair.types.len());
+    }
+    let pads = Segment::Token { id: encoder.pad_token_id(), times: 3 };
+    let chat = [Segment::Text("user ".into()), pads, Segment::Text(text.to_owned())];
+    assert!(encoder.encode_segments(&chat)?.ids.len() <= max_tokens);
+    encoder.encode_all_segments(&chat).map(drop)
 }
 
 fn absent_is_fine(error: io::Error) -> io::Result<()> {

@@ -176,6 +176,12 @@ impl TextEncoder {
         Ok(PairTokens { ids: pair.get_ids().to_vec(), types: pair.get_type_ids().to_vec(), total })
     }
 
+    /// How many special tokens a text gets, and how many a pair.
+    #[cfg(feature = "fuzzing")]
+    pub(crate) fn specials(&self) -> [usize; 2] {
+        [self.special_tokens, self.pair_special_tokens]
+    }
+
     fn pair_room(&self) -> usize {
         self.max_tokens.saturating_sub(self.pair_special_tokens)
     }
