@@ -215,6 +215,9 @@ DECLARE
     most int := 4;
     told timestamptz := clock_timestamp();
 BEGIN
+    IF coming.tbl IS NULL THEN -- another session has ended the migration meanwhile: the try says so
+        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, 0);
+    END IF;
     LOOP
         LOOP
             more := @extschema@.embedding_catch_up(tbl, coming.target, batch);
@@ -227,8 +230,7 @@ BEGIN
             PERFORM @extschema@.embedding_require_filled(current_one, coming);
             CALL @extschema@.embedding_wait_for_snapshots();
         END IF;
-        -- Where another session has ended the migration meanwhile, the try says so.
-        IF coming.tbl IS NULL OR queued.waiting <= most THEN
+        IF queued.waiting <= most THEN
             outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failed);
             CALL @extschema@.embedding_next_transaction();
         END IF;

@@ -35,7 +35,7 @@ ANSWERED = {
     "models": "(SELECT count(*) FROM models())",
     "engine_status": "(SELECT state FROM engine_status())",
     "cohen_kappa": "cohen_kappa(ARRAY[1, 2, n], ARRAY[1, 2, 3])",
-    "evaluation_interval": "(SELECT mean FROM evaluation_interval(ARRAY[0.5, 1, n], 100))",
+    "evaluation_interval": "(SELECT low FROM evaluation_interval(ARRAY[0.5, 1, n], 100))",
     "recall_at_k": "(SELECT recall_at_k('q', r, 1, 5) FROM generate_series(1, 10) AS r)",
     "recall_curve_svg": "recall_curve_svg(ARRAY['m'], ARRAY[1], ARRAY[0.1], ARRAY[0.1], ARRAY[0.1],"
     " 'title ' || n)",
