@@ -52,7 +52,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml --mount=type=secret,id=ca,target=/run/secrets/ca \
     dev/cargo-pgrx.sh
 COPY Cargo.toml Cargo.lock itembank_embed.control ./
-COPY dev dev
+COPY dev/build.sh dev/postgres-choice.sh dev/
 COPY crates crates
 COPY sql sql
 COPY src src

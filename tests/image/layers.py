@@ -23,13 +23,10 @@ def main() -> None:
     image, layers, images = (json.loads(Path(file).read_text()) for file in sys.argv[1:4])
     steps = [step for step in image["Docker"]["history"] if not step.get("empty_layer")]
     sizes = layer_sizes(layers, images, sys.argv[4])
+    steps[0]["created_by"] = "the base image"
     for step, size in zip(steps, sizes, strict=True):
         if size > 1e5:
-            said = re.sub(
-                r"^/bin/sh -c (#\(nop\) )?|\|\d+ \S+=\S+ ",
-                "",
-                step.get("created_by") or "the base image",
-            )
+            said = re.sub(r"^/bin/sh -c |(dir|file|multi):\w+ in ", "", step["created_by"])
             print(f"{size / 1e6:8.1f} MB  {' '.join(said.split())[:100]}")
     print(f"{sum(sizes) / 1e6:8.1f} MB  in all, uncompressed")
 
