@@ -50,7 +50,8 @@ ENV DEV_DIR=/build PG_CONFIG=/usr/lib/postgresql/$PG/bin/pg_config
 COPY dev/lib.sh dev/versions.env dev/cargo-pgrx.sh dev/
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml --mount=type=secret,id=ca,target=/run/secrets/ca \
-    dev/cargo-pgrx.sh
+    dev/cargo-pgrx.sh && \
+    mkdir -p /build/pgrx && printf '[configs]\npg%s = "%s"\n' "$PG" "$PG_CONFIG" >/build/pgrx/config.toml
 COPY Cargo.toml Cargo.lock itembank_embed.control ./
 COPY dev/build.sh dev/postgres-choice.sh dev/
 COPY crates crates
@@ -59,7 +60,6 @@ COPY src src
 # What cargo fetched and compiled stays in caches beside the image, so that an edit compiles only what it changed.
 RUN --mount=type=cache,target=/usr/local/cargo/registry --mount=type=cache,target=/src/target \
     --mount=type=secret,id=cargo,target=/usr/local/cargo/config.toml --mount=type=secret,id=ca,target=/run/secrets/ca \
-    mkdir -p /build/pgrx && printf '[configs]\npg%s = "%s"\n' "$PG" "$PG_CONFIG" >/build/pgrx/config.toml && \
     dev/build.sh && \
     strip --strip-unneeded /usr/lib/postgresql/$PG/lib/itembank_embed.so /usr/lib/postgresql/$PG/lib/itembank-engine
 

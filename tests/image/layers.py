@@ -26,7 +26,11 @@ def main() -> None:
     steps[0]["created_by"] = "the base image"
     for step, size in zip(steps, sizes, strict=True):
         if size > 1e5:
-            said = re.sub(r"^/bin/sh -c |(dir|file|multi):\w+ in ", "", step["created_by"])
+            said = re.sub(
+                r"^(\|\d+ \S+ )?/bin/sh -c (#\(nop\) )?|(dir|file|multi):\w+ in ",
+                "",
+                step["created_by"],
+            )
             print(f"{size / 1e6:8.1f} MB  {' '.join(said.split())[:100]}")
     print(f"{sum(sizes) / 1e6:8.1f} MB  in all, uncompressed")
 
