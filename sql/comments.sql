@@ -69,21 +69,21 @@ COMMENT ON FUNCTION evaluate(text, text, text[], text, text, integer, text) IS
 COMMENT ON FUNCTION compare_runs(text, text, text, text[], integer, bigint, text, text, integer, text) IS
     'two runs over the same judgements: difference, its interval, whether it is chance';
 COMMENT ON FUNCTION evaluation_interval(float8[], integer, bigint) IS
-    'bootstrap interval of a mean, 95 %';
+    'internal: bootstrap interval of a mean, 95 %';
 COMMENT ON FUNCTION evaluation_rows(text, text) IS
-    'rows of a SELECT given as text, read-only';
+    'internal: rows of a SELECT given as text, read-only';
 COMMENT ON FUNCTION cohen_kappa(integer[], integer[], text) IS
     'agreement of two assessors beyond chance';
 COMMENT ON FUNCTION fleiss_kappa(integer[]) IS
     'agreement of several assessors beyond chance';
 COMMENT ON FUNCTION evaluation_run(text, text, text) IS
-    'rows of a run given as text, with their ranks, read-only';
+    'internal: rows of a run given as text, with their ranks, read-only';
 COMMENT ON FUNCTION evaluation_judged(text, text) IS
-    'judgements given as text, checked, read-only';
+    'internal: judgements given as text, checked, read-only';
 COMMENT ON FUNCTION fleiss_kappa_of(integer[], integer) IS
-    'fleiss_kappa of subjects one behind the other';
+    'internal: fleiss_kappa of subjects one behind the other';
 COMMENT ON FUNCTION recall_curve_svg(text[], integer[], float8[], float8[], float8[], text) IS
-    'what evaluation_svg draws';
+    'internal: what evaluation_svg draws';
 COMMENT ON TABLE evaluation_judgements IS
     'relevance of items to queries, by assessor';
 COMMENT ON FUNCTION judge(text, text, integer, text, text) IS
@@ -97,19 +97,19 @@ COMMENT ON FUNCTION label_sample(text, text, integer, text, text, integer, bigin
 COMMENT ON FUNCTION index_recall(regclass, name, integer, integer, integer[], bigint) IS
     'recall and latency of an HNSW or IVFFlat index against exact search';
 COMMENT ON FUNCTION index_recall_candidates(regclass, name, integer) IS
-    'approximate indexes on a column, for index_recall';
+    'internal: approximate indexes on a column, for index_recall';
 COMMENT ON FUNCTION index_recall_uses(regclass, text, text, integer) IS
-    'whether the planner takes an index, for index_recall';
+    'internal: whether the planner takes an index, for index_recall';
 COMMENT ON FUNCTION evaluation_report(json, text, text, text, text, integer, text) IS
     'several runs side by side, over all queries and by category: recall, MRR, nDCG, MAP, share judged, with bars';
 COMMENT ON FUNCTION evaluation_svg(json, text, integer, text, integer, bigint) IS
     'recall at 1 to max_k of several runs with 95 % confidence bands, as an SVG';
 COMMENT ON FUNCTION text_bar(double precision, integer) IS
-    'a value from 0 to 1 as a bar of block characters';
+    'internal: a value from 0 to 1 as a bar of block characters';
 COMMENT ON FUNCTION evaluation_runs(json) IS
-    'the runs of a JSON object of models and queries, checked, in its order';
+    'internal: the runs of a JSON object of models and queries, checked, in its order';
 COMMENT ON FUNCTION evaluation_categories(text) IS
-    'the categories of queries as a SELECT gives them, read-only';
+    'internal: the categories of queries as a SELECT gives them, read-only';
 COMMENT ON FUNCTION load_model(text) IS
     'loads a model now; false where it was loaded already';
 COMMENT ON FUNCTION unload_model(text) IS
@@ -124,3 +124,99 @@ COMMENT ON FUNCTION engine_reset_statistics() IS
     'sets the statistics of the engine process to zero';
 COMMENT ON VIEW itembank_engine IS
     'statistics of the engine process, a row for each model';
+COMMENT ON COLUMN evaluation_judgements.query_id IS
+    'query';
+COMMENT ON COLUMN evaluation_judgements.item_id IS
+    'item';
+COMMENT ON COLUMN evaluation_judgements.assessor IS
+    'who judged';
+COMMENT ON COLUMN evaluation_judgements.grade IS
+    'relevance: 0 or less for none, 1 and more for how much';
+COMMENT ON COLUMN evaluation_judgements.judged_at IS
+    'when the grade was given';
+COMMENT ON COLUMN evaluation_judgements.note IS
+    'what the assessor says about it';
+COMMENT ON COLUMN itembank_engine.name IS
+    'model';
+COMMENT ON COLUMN itembank_engine.loaded IS
+    'whether it is in memory';
+COMMENT ON COLUMN itembank_engine.device IS
+    'where it runs';
+COMMENT ON COLUMN itembank_engine.bytes IS
+    'size of its files';
+COMMENT ON COLUMN itembank_engine.load_seconds IS
+    'time that loading took';
+COMMENT ON COLUMN itembank_engine.idle_seconds IS
+    'time since its last call';
+COMMENT ON COLUMN itembank_engine.queued IS
+    'calls that wait';
+COMMENT ON COLUMN itembank_engine.requests IS
+    'calls';
+COMMENT ON COLUMN itembank_engine.items IS
+    'texts and images';
+COMMENT ON COLUMN itembank_engine.batches IS
+    'runs';
+COMMENT ON COLUMN itembank_engine.mean_batch IS
+    'items a run';
+COMMENT ON COLUMN itembank_engine.largest_batch IS
+    'items of the largest run';
+COMMENT ON COLUMN itembank_engine.tokens IS
+    'tokens without padding';
+COMMENT ON COLUMN itembank_engine.padding_share IS
+    'share of padding in what was run';
+COMMENT ON COLUMN itembank_engine.queue_p50_ms IS
+    'time that calls waited, median';
+COMMENT ON COLUMN itembank_engine.queue_p95_ms IS
+    'time that calls waited, 95th percentile';
+COMMENT ON COLUMN itembank_engine.queue_p99_ms IS
+    'time that calls waited, 99th percentile';
+COMMENT ON COLUMN itembank_engine.run_p50_ms IS
+    'time of a run, median';
+COMMENT ON COLUMN itembank_engine.run_p95_ms IS
+    'time of a run, 95th percentile';
+COMMENT ON COLUMN itembank_engine.run_p99_ms IS
+    'time of a run, 99th percentile';
+COMMENT ON COLUMN itembank_engine.failures IS
+    'calls that failed';
+COMMENT ON COLUMN itembank_engine.failures_by_code IS
+    'the same by kind of error';
+COMMENT ON COLUMN itembank_engine.canceled IS
+    'calls whose session had gone';
+COMMENT ON COLUMN itembank_engine.bisected IS
+    'runs that failed as a whole and were halved';
+COMMENT ON COLUMN itembank_engine.fixed_cost_ms IS
+    'measured cost of a run besides its tokens';
+COMMENT ON COLUMN itembank_engine.token_cost_ms IS
+    'measured cost of a token';
+COMMENT ON FUNCTION observe_recall(internal, text, bigint, integer, integer) IS
+    'internal: a row for recall_at_k';
+COMMENT ON FUNCTION observe_precision(internal, text, bigint, integer, integer) IS
+    'internal: a row for precision_at_k';
+COMMENT ON FUNCTION observe_hit_rate(internal, text, bigint, integer, integer) IS
+    'internal: a row for hit_rate_at_k';
+COMMENT ON FUNCTION observe_judged(internal, text, bigint, integer, integer) IS
+    'internal: a row for judged_at_k';
+COMMENT ON FUNCTION observe_ndcg(internal, text, bigint, integer, integer) IS
+    'internal: a row for ndcg_at_k';
+COMMENT ON FUNCTION observe_ndcg_gain(internal, text, bigint, integer, integer, text) IS
+    'internal: a row for ndcg_at_k with a gain';
+COMMENT ON FUNCTION observe_reciprocal_rank(internal, text, bigint, integer) IS
+    'internal: a row for mean_reciprocal_rank';
+COMMENT ON FUNCTION observe_reciprocal_rank_at(internal, text, bigint, integer, integer) IS
+    'internal: a row for mean_reciprocal_rank with a k';
+COMMENT ON FUNCTION observe_average_precision(internal, text, bigint, integer) IS
+    'internal: a row for average_precision';
+COMMENT ON FUNCTION observe_average_precision_at(internal, text, bigint, integer, integer) IS
+    'internal: a row for average_precision with a k';
+COMMENT ON FUNCTION observe_r_precision(internal, text, bigint, integer) IS
+    'internal: a row for r_precision';
+COMMENT ON FUNCTION observe_bpref(internal, text, bigint, integer) IS
+    'internal: a row for bpref';
+COMMENT ON FUNCTION metric_combine(internal, internal) IS
+    'internal: two partial states of a metric as one';
+COMMENT ON FUNCTION metric_serialize(internal) IS
+    'internal: a partial state of a metric as bytes, for parallel plans';
+COMMENT ON FUNCTION metric_deserialize(bytea, internal) IS
+    'internal: a partial state of a metric from its bytes';
+COMMENT ON FUNCTION metric_mean(internal) IS
+    'internal: the mean of a metric over the queries, from its state';

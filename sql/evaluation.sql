@@ -3,82 +3,82 @@
 -- Aggregates -------------------------------------------------------------------------------------
 -- One row a query and document: rank NULL where it was not retrieved, relevance NULL where it is not judged.
 
-CREATE FUNCTION metric_combine(internal, internal) RETURNS internal
+CREATE FUNCTION metric_combine(state internal, other internal) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_combine_wrapper';
-CREATE FUNCTION metric_serialize(internal) RETURNS bytea
+CREATE FUNCTION metric_serialize(state internal) RETURNS bytea
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_serialize_wrapper';
-CREATE FUNCTION metric_deserialize(bytea, internal) RETURNS internal
+CREATE FUNCTION metric_deserialize(bytes bytea, state internal) RETURNS internal
     LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_deserialize_wrapper';
-CREATE FUNCTION metric_mean(internal) RETURNS float8
+CREATE FUNCTION metric_mean(state internal) RETURNS float8
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_mean_wrapper';
 
-CREATE FUNCTION observe_recall(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_recall(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_recall_wrapper';
 CREATE AGGREGATE recall_at_k(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_recall, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_precision(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_precision(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_precision_wrapper';
 CREATE AGGREGATE precision_at_k(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_precision, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_hit_rate(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_hit_rate(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_hit_rate_wrapper';
 CREATE AGGREGATE hit_rate_at_k(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_hit_rate, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_judged(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_judged(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_judged_wrapper';
 CREATE AGGREGATE judged_at_k(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_judged, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_ndcg(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_ndcg(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_ndcg_wrapper';
 CREATE AGGREGATE ndcg_at_k(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_ndcg, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_ndcg_gain(internal, text, bigint, int, int, text) RETURNS internal
+CREATE FUNCTION observe_ndcg_gain(state internal, query_id text, rank bigint, relevance int, k int, gain text) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_ndcg_gain_wrapper';
 CREATE AGGREGATE ndcg_at_k(query_id text, rank bigint, relevance int, k int, gain text) (
     SFUNC = observe_ndcg_gain, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_reciprocal_rank(internal, text, bigint, int) RETURNS internal
+CREATE FUNCTION observe_reciprocal_rank(state internal, query_id text, rank bigint, relevance int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_reciprocal_rank_wrapper';
 CREATE AGGREGATE mean_reciprocal_rank(query_id text, rank bigint, relevance int) (
     SFUNC = observe_reciprocal_rank, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_reciprocal_rank_at(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_reciprocal_rank_at(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_reciprocal_rank_at_wrapper';
 CREATE AGGREGATE mean_reciprocal_rank(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_reciprocal_rank_at, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_average_precision(internal, text, bigint, int) RETURNS internal
+CREATE FUNCTION observe_average_precision(state internal, query_id text, rank bigint, relevance int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_average_precision_wrapper';
 CREATE AGGREGATE average_precision(query_id text, rank bigint, relevance int) (
     SFUNC = observe_average_precision, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_average_precision_at(internal, text, bigint, int, int) RETURNS internal
+CREATE FUNCTION observe_average_precision_at(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_average_precision_at_wrapper';
 CREATE AGGREGATE average_precision(query_id text, rank bigint, relevance int, k int) (
     SFUNC = observe_average_precision_at, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_r_precision(internal, text, bigint, int) RETURNS internal
+CREATE FUNCTION observe_r_precision(state internal, query_id text, rank bigint, relevance int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_r_precision_wrapper';
 CREATE AGGREGATE r_precision(query_id text, rank bigint, relevance int) (
     SFUNC = observe_r_precision, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,
     SERIALFUNC = metric_serialize, DESERIALFUNC = metric_deserialize, PARALLEL = SAFE);
 
-CREATE FUNCTION observe_bpref(internal, text, bigint, int) RETURNS internal
+CREATE FUNCTION observe_bpref(state internal, query_id text, rank bigint, relevance int) RETURNS internal
     LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_bpref_wrapper';
 CREATE AGGREGATE bpref(query_id text, rank bigint, relevance int) (
     SFUNC = observe_bpref, STYPE = internal, FINALFUNC = metric_mean, COMBINEFUNC = metric_combine,

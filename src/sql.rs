@@ -12,7 +12,14 @@ pgrx::extension_sql_file!("../sql/report.sql", name = "report", requires = ["eva
 pgrx::extension_sql_file!(
     "../sql/engine.sql",
     name = "engine",
-    requires = [load_model, unload_model, engine_models, engine_reset_statistics]
+    requires = [
+        load_model,
+        unload_model,
+        engine_status,
+        engine_models,
+        engine_summary,
+        engine_reset_statistics
+    ]
 );
 pgrx::extension_sql_file!(
     "../sql/columns/registry.sql",
@@ -20,10 +27,12 @@ pgrx::extension_sql_file!(
     requires = [
         embedding_hash,
         embedding_check_expression,
+        embedding_is_row_fault,
         model_fingerprint,
         model_dimensions,
         embedding_trigger,
         embedding_fill,
+        embedding_record,
         embedding_drain,
         embedding_announce,
         embedding_as_owner,
@@ -95,5 +104,10 @@ pgrx::extension_sql_file!(
     "../sql/columns/comments.sql",
     name = "columns_comments",
     requires = ["columns_events"]
+);
+pgrx::extension_sql_file!(
+    "../sql/privileges.sql",
+    name = "privileges",
+    requires = ["columns_comments", "engine", "index_recall", "literals"]
 );
 pgrx::extension_sql_file!("../sql/comments.sql", name = "comments", finalize);

@@ -278,7 +278,7 @@ DECLARE
 BEGIN
     PERFORM @extschema@.embedding_check_arguments(tbl, target, model, inputs, image, mode, index);
     PERFORM @extschema@.embedding_check_table(tbl);
-    DELETE FROM @extschema@.embedding_columns AS gone WHERE @extschema@.embedding_may(gone.tbl) IS NULL;
+    PERFORM @extschema@.embedding_record(tbl, 'removed', '{}');
     PERFORM @extschema@.embedding_require_key(tbl);
     PERFORM @extschema@.model_fingerprint(model);
     SELECT * INTO shape FROM @extschema@.embedding_size(model, dimensions, type, index);
@@ -346,7 +346,7 @@ BEGIN
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tbl);
     -- The registry first: what it names may not be dropped.
-    DELETE FROM @extschema@.embedding_columns AS e WHERE e.tbl = c.tbl AND e.target = c.target;
+    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
     PERFORM @extschema@.embedding_make_triggers(tbl);
     IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
         EXECUTE format('DROP TABLE %s', c.queue);

@@ -57,28 +57,28 @@ DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     began timestamptz := clock_timestamp();
     listed record;
+    changes jsonb;
 BEGIN
     PERFORM @extschema@.embedding_require_owner(tbl);
     -- Who begins at the same time waits here, and then finds listed what the other has listed.
     INSERT INTO @extschema@.embedding_progress AS e (tbl, target, total, done, started_at, updated_at, finished_at)
     VALUES (c.tbl, c.target, 0, 0, began, began, began) ON CONFLICT DO NOTHING;
-    PERFORM FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target FOR UPDATE;
+    PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object('target', target)::text);
     SELECT l.* INTO listed
     FROM @extschema@.embedding_as_owner(tbl, format('SELECT * FROM @extschema@.embedding_enqueue_rows(%s, %L)',
                                                     tbl::oid, target)) AS r,
          jsonb_to_record(r) AS l (resumed bool, remaining bigint, last bigint);
     IF listed.resumed THEN
-        UPDATE @extschema@.embedding_progress AS e SET updated_at = clock_timestamp()
-        WHERE e.tbl = c.tbl AND e.target = c.target;
+        changes := jsonb_build_object('updated_at', clock_timestamp());
     ELSIF listed.remaining > 0 THEN
-        UPDATE @extschema@.embedding_progress AS e
-        SET total = listed.remaining, done = 0, failures = 0, started_at = began, updated_at = clock_timestamp(),
-            finished_at = NULL, active = '0', rate = NULL
-        WHERE e.tbl = c.tbl AND e.target = c.target;
+        changes := jsonb_build_object('total', listed.remaining, 'done', 0, 'failures', 0, 'started_at', began,
+            'updated_at', clock_timestamp(), 'finished_at', NULL, 'active', '0', 'rate', NULL);
     ELSE
-        UPDATE @extschema@.embedding_progress AS e SET finished_at = coalesce(e.finished_at, began)
-        WHERE e.tbl = c.tbl AND e.target = c.target;
+        changes := (SELECT jsonb_build_object('finished_at', coalesce(e.finished_at, began))
+                    FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target);
     END IF;
+    PERFORM @extschema@.embedding_record(tbl, 'progress',
+        (changes || jsonb_build_object('target', target))::text);
     RETURN listed.last;
 END
 $$;
@@ -99,7 +99,8 @@ DECLARE
     weight float8 := 1;
     unfinished bool := true;
 BEGIN
-    SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target FOR UPDATE;
+    PERFORM @extschema@.embedding_record(c.tbl, 'progress', json_build_object('target', c.target)::text);
+    SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target;
     IF NOT FOUND THEN
         RETURN;
     END IF;
@@ -119,11 +120,10 @@ BEGIN
             INTO unfinished;
         p.total := p.done + unfinished::int;
     END IF;
-    UPDATE @extschema@.embedding_progress AS e
-    SET done = p.done, total = p.total, failures = greatest(0, p.failures + failing - recovered),
-        updated_at = ended, active = p.active + make_interval(secs => seconds), rate = p.rate,
-        finished_at = CASE WHEN NOT unfinished THEN coalesce(p.finished_at, ended) END
-    WHERE e.tbl = c.tbl AND e.target = c.target;
+    PERFORM @extschema@.embedding_record(c.tbl, 'progress', json_build_object('target', c.target,
+        'done', p.done, 'total', p.total, 'failures', greatest(0, p.failures + failing - recovered),
+        'updated_at', ended, 'active', p.active + make_interval(secs => seconds), 'rate', p.rate,
+        'finished_at', CASE WHEN NOT unfinished THEN coalesce(p.finished_at, ended) END)::text);
 END
 $$;
 

@@ -60,7 +60,7 @@ BEGIN
     FOR c IN SELECT e.* FROM pg_event_trigger_dropped_objects() AS d
                  JOIN @extschema@.embedding_columns AS e ON e.tbl = d.objid
              WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
-        DELETE FROM @extschema@.embedding_columns AS e WHERE e.tbl = c.tbl AND e.target = c.target;
+        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
         IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
             EXECUTE format('DROP TABLE %s', c.queue);
         END IF;
@@ -206,9 +206,7 @@ BEGIN
                  JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
              WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod) LOOP
         EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.attname, k.type);
-        UPDATE @extschema@.embedding_columns AS e SET key_equals = n.equals
-        FROM @extschema@.embedding_key(c.tbl, c.key_columns) AS n
-        WHERE e.tbl = c.tbl AND e.target = c.target AND n.equals IS NOT NULL;
+        PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
     END LOOP;
 END
 $$;

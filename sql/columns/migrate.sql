@@ -318,9 +318,7 @@ DECLARE
     previous @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'previous');
     bound text[] := @extschema@.embedding_bound(tbl, previous.target);
 BEGIN
-    UPDATE @extschema@.embedding_migrations AS m SET swapped_at = clock_timestamp()
-    WHERE m.tbl = c.tbl AND m.target = c.target AND m.swapped_at IS NULL
-      AND m.at = (SELECT max(l.at) FROM @extschema@.embedding_migrations AS l WHERE l.tbl = c.tbl AND l.target = c.target);
+    PERFORM @extschema@.embedding_record(tbl, 'swapped', json_build_object('target', target, 'swapped', true)::text);
     RAISE NOTICE '"%" has the vectors of model "%" now', target, c.model
         USING DETAIL = format('Those of "%s" are in "%s", and stay fresh.', previous.model, previous.target),
         HINT = format('Back: SELECT rollback_embedding(%1$L, %2$L); '
@@ -376,9 +374,7 @@ BEGIN
             DETAIL = CASE outcome WHEN 'busy' THEN 'Too many of its rows change.' ELSE 'Other transactions use the table.' END,
             HINT = 'Repeat it when they have ended.';
     END IF;
-    UPDATE @extschema@.embedding_migrations AS m SET swapped_at = NULL
-    WHERE m.tbl = c.tbl AND m.target = c.target
-      AND m.at = (SELECT max(l.at) FROM @extschema@.embedding_migrations AS l WHERE l.tbl = c.tbl AND l.target = c.target);
+    PERFORM @extschema@.embedding_record(tbl, 'swapped', json_build_object('target', target, 'swapped', false)::text);
     RAISE NOTICE '"%" has the vectors of model "%" again', target, previous.model
         USING DETAIL = format('Those of "%s" are in "%s", and stay fresh.', c.model, @extschema@.embedding_name(target, 'next')),
         HINT = format('To swap again: CALL migrate_embedding(%1$L, %2$L, %3$L%4$s); '

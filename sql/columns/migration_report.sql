@@ -15,7 +15,6 @@ CREATE TABLE embedding_migrations (
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.embedding_migrations',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c WHERE c.oid OPERATOR(pg_catalog.=) tbl '
     'AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')');
-GRANT SELECT, INSERT, UPDATE, DELETE ON embedding_migrations TO PUBLIC;
 CREATE TRIGGER embedding_guard BEFORE INSERT OR UPDATE OR DELETE ON embedding_migrations
     FOR EACH ROW EXECUTE FUNCTION embedding_guard();
 

@@ -240,8 +240,10 @@ BEGIN
     unfinished := (SELECT (r ->> 'unfinished')::bool FROM @extschema@.embedding_as_owner(c.queue, format(
         'SELECT @extschema@.embedding_backfill_left(%s, %s, %L) AS unfinished', c.queue::oid, last, stuck)) AS r);
     IF NOT unfinished AND p.finished_at IS NULL THEN
-        UPDATE @extschema@.embedding_progress AS e SET done = e.total, finished_at = clock_timestamp()
-        WHERE e.tbl = $1 AND e.target = $2;
+        PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object('target', target)::text);
+        SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = $1 AND e.target = $2;
+        PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object(
+            'target', target, 'done', p.total, 'finished_at', clock_timestamp())::text);
     END IF;
     RETURN NOT unfinished;
 END
@@ -359,4 +361,3 @@ END
 $$;
 
 CREATE VIEW itembank_progress AS SELECT * FROM @extschema@.embedding_progress_rows();
-GRANT SELECT ON itembank_progress TO PUBLIC;

@@ -46,9 +46,6 @@ SELECT pg_catalog.pg_extension_config_dump('@extschema@.embedding_progress',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c
                    WHERE c.oid OPERATOR(pg_catalog.=) tbl AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')');
 
--- Everybody may write what concerns his own tables: embedding_guard sees to that. Policies would keep pg_dump from it.
-GRANT SELECT, INSERT, UPDATE, DELETE ON embedding_columns, embedding_progress TO PUBLIC;
-
 -- Whether the caller has the rights of the relation's owner; NULL where there is no such relation.
 CREATE FUNCTION embedding_may(relation regclass) RETURNS bool
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
@@ -112,6 +109,59 @@ BEGIN
         END IF;
     END IF;
     RETURN NEW;
+END
+$$;
+
+-- What embedding_record does about a table once it knows that the caller has its owner's rights. With those of the
+-- extension's owner, hence for nobody else to call, and with nothing in it that somebody else has written.
+-- Columns that are no embedding columns any more: {"targets": [...]}; of tables that are gone: {}.
+CREATE FUNCTION embedding_record_removed(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM @extschema@.embedding_columns AS c
+    WHERE CASE WHEN given ? 'targets' THEN c.tbl = $1 AND given -> 'targets' ? c.target::text
+               ELSE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = c.tbl) END
+$$;
+
+-- The key of a column of the table has operators of other types: {"target": ...}.
+CREATE FUNCTION embedding_record_keys(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE @extschema@.embedding_columns AS c SET key_equals = k.equals
+    FROM @extschema@.embedding_columns AS e, @extschema@.embedding_key(e.tbl, e.key_columns) AS k
+    WHERE e.tbl = $1 AND e.target = given ->> 'target' AND k.equals IS NOT NULL
+      AND c.tbl = e.tbl AND c.target = e.target
+$$;
+
+-- How far a back-fill is: {"target": ...} and what is another value now; the row is locked in any case.
+CREATE FUNCTION embedding_record_progress(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p @extschema@.embedding_progress;
+BEGIN
+    SELECT * INTO p FROM @extschema@.embedding_progress AS e
+    WHERE e.tbl = $1 AND e.target = given ->> 'target' FOR UPDATE;
+    IF FOUND AND given - 'target' <> '{}' THEN
+        p := jsonb_populate_record(p, given - 'tbl' - 'target');
+        UPDATE @extschema@.embedding_progress AS e
+        SET (total, done, failures, started_at, updated_at, finished_at, active, rate) = (
+            p.total, p.done, p.failures, p.started_at, p.updated_at, p.finished_at, p.active, p.rate)
+        WHERE e.tbl = p.tbl AND e.target = p.target;
+    END IF;
+END
+$$;
+
+-- That the last migration of a column has swapped, or was undone: {"target": ..., "swapped": true or false}.
+CREATE FUNCTION embedding_record_swapped(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE @extschema@.embedding_migrations AS m
+    SET swapped_at = CASE WHEN (given ->> 'swapped')::bool THEN coalesce(m.swapped_at, clock_timestamp()) END
+    WHERE m.tbl = $1 AND m.target = given ->> 'target'
+      AND m.at = (SELECT max(l.at) FROM @extschema@.embedding_migrations AS l
+                  WHERE l.tbl = m.tbl AND l.target = m.target);
 END
 $$;
 
@@ -257,14 +307,6 @@ EXCEPTION WHEN OTHERS THEN
     END IF;
     RAISE;
 END
-$$;
-
--- Whether an error may be of one row, and not of the session, the server or the engine. A large object or a text search
--- configuration that a row names and that is not there is the row's.
-CREATE FUNCTION embedding_is_row_fault(code text) RETURNS bool
-    LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp
-AS $$
-    SELECT left(code, 2) NOT IN ('08', '25', '40', '53', '55', '57', '58', 'F0')
 $$;
 
 -- The only row of a statement that reads a relation, by its owner's rights: views, policies and functions of his must

@@ -196,8 +196,8 @@ BEGIN
     PERFORM @extschema@.embedding_check_names(current_one.tbl, names);
     progress := (SELECT jsonb_agg(to_jsonb(p)) FROM @extschema@.embedding_progress AS p
                  WHERE p.tbl = current_one.tbl AND p.target IN (current_one.target, coming.target));
-    DELETE FROM @extschema@.embedding_columns AS e
-    WHERE e.tbl = current_one.tbl AND e.target IN (current_one.target, coming.target);
+    PERFORM @extschema@.embedding_record(current_one.tbl, 'removed', json_build_object(
+        'targets', ARRAY[current_one.target, coming.target])::text);
     PERFORM @extschema@.embedding_rename(current_one, coming, names);
     leaving.target := names[1];
     leaving.hash_column := names[2];

@@ -4,6 +4,7 @@
 //! ordinary queue table, ordinary columns. What is registered, by whom and how, is in `sql/columns`.
 
 mod definition;
+mod fault;
 mod fill;
 pub mod guard;
 mod hash;
@@ -14,20 +15,21 @@ mod query;
 mod trigger;
 pub mod worker;
 
+pub use fault::may_be_of_row;
 pub use fill::Outcome;
 pub use hash::content_hash;
 pub use model::{dimensions, fingerprint};
 pub use query::embed_query;
 
-use crate::postgres::owner::{AsOwner, Caller, lock_for_writing};
+use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::text::Text;
-use crate::postgres::{extension, trigger::Statement};
+use crate::postgres::{extension, registry, trigger::Statement};
 use definition::Definition;
 use fill::{CONTENT, Row};
 use pgrx::pg_sys;
 use pgrx::spi::Spi;
-use protocol::{Fault, Urgency};
+use protocol::{Fault, FaultCode, Urgency};
 
 /// Does what is to be done after a statement that changed rows.
 pub fn after(statement: &Statement) -> Result<(), Fault> {
@@ -113,6 +115,34 @@ pub fn rows_as_owner(table: pg_sys::Oid, query: &str) -> Result<Vec<Text>, Fault
         let sql = format!("SELECT pg_catalog.to_jsonb(r)::pg_catalog.text FROM ({query}\n) AS r");
         let rows = spi::execute(&sql, &[])?;
         Ok((0..rows.count()).filter_map(|row| rows.value(row, 1)).collect())
+    })
+}
+
+/// What may be done to what is registered about a table: the ends of names of SQL functions that its owner may not call.
+const RECORDS: [&str; 4] = ["removed", "keys", "progress", "swapped"];
+
+/// Changes what is registered about a table, for who has its owner's rights.
+///
+/// # Errors
+/// Raises 42501 without these rights.
+pub fn record(table: pg_sys::Oid, what: &str, given: &str) -> Result<(), Fault> {
+    let Some(what) = RECORDS.into_iter().find(|known| *known == what) else {
+        return Err(Fault::new(
+            FaultCode::InvalidParameter,
+            format!("unrecognized record \"{what}\""),
+        )
+        .detail("It is what has become of an embedding column.")
+        .hint(format!("Those known are: {}.", RECORDS.join(", "))));
+    };
+    let schema = extension::schema()?;
+    let registry = registry::table().ok_or_else(extension::missing)?;
+    let _registrar = AsRegistrar::of(registry, table);
+    Spi::connect(|_| {
+        let sql = format!(
+            "SELECT {schema}.embedding_record_{what}($1::pg_catalog.regclass, $2::pg_catalog.jsonb)"
+        );
+        spi::execute(&sql, &[Parameter::Oid(table), Parameter::Text(Some(given))])?;
+        Ok(())
     })
 }
 

@@ -1,6 +1,7 @@
 //! What a statement changed: embedded at its end, or noted for the worker.
 
 use crate::columns::definition::{Definition, Mode};
+use crate::columns::fault::may_be_of_row;
 use crate::columns::fill::{self, AT_PLACE, CONTENT, Outcome, Place, Row};
 use crate::columns::{self, worker};
 use crate::postgres::spi::{self, Cursor};
@@ -111,7 +112,7 @@ fn queue(definition: &Definition) -> Result<(), Fault> {
             );
             spi::execute(&statement, &fill::places(places.iter()))?;
         }
-        Err(error) if may_be_of_row(&subtransaction::code(&error)) => {
+        Err(error) if may_wait(&subtransaction::code(&error)) => {
             let key = &sql.changed_key;
             let statement = format!("INSERT INTO {queue} ({into}) SELECT {key} FROM {CHANGED}");
             spi::execute(&statement, &[])?;
@@ -132,11 +133,10 @@ fn changed(definition: &Definition) -> Result<Vec<Place>, Fault> {
     Ok((0..rows.count()).map(|row| Place::of(&rows, row, 1)).collect())
 }
 
-/// Whether an error may be a row's: not of connections, transactions, resources, locks, an operator's wish or the system.
-fn may_be_of_row(code: &str) -> bool {
-    !["08", "25", "40", "53", "55", "57", "58", "F0", "XX"]
-        .iter()
-        .any(|class| code.starts_with(class))
+/// Whether an error may be a row's. One of the server itself is told to whoever made the statement, who can still do
+/// something about it; a worker that stopped at it would never get past the row.
+fn may_wait(code: &str) -> bool {
+    may_be_of_row(code) && !code.starts_with("XX")
 }
 
 /// The fault of a row within a statement of many.

@@ -25,6 +25,12 @@ fn embedding_check_expression(expression: Text, argument: Text) {
     expression::check(argument.as_str(), expression.as_str()).unwrap_or_else(raise);
 }
 
+/// Whether an error may be of one row, by its SQLSTATE.
+#[pg_extern(immutable, parallel_safe)]
+fn embedding_is_row_fault(code: Text) -> bool {
+    columns::may_be_of_row(code.as_str())
+}
+
 /// The fingerprint of an installed model: which vectors it gives.
 #[pg_extern(stable, parallel_restricted, cost = 1000)]
 fn model_fingerprint(model: Text) -> Text {
@@ -106,9 +112,10 @@ fn embedding_drain(
     TableIterator::once((taken, embedded, shared, unchanged, failed, busy))
 }
 
-/// Has all sessions look again at a table's embedding columns.
+/// Has all sessions look again at a table's embedding columns; for who has the rights of its owner.
 #[pg_extern(volatile, parallel_restricted)]
 fn embedding_announce(tbl: pg_sys::Oid) {
+    crate::postgres::owner::require_rights(tbl);
     crate::postgres::invalidation::announce(tbl);
 }
 
@@ -129,6 +136,15 @@ AS 'SELECT r::jsonb FROM @extschema@.embedding_text_as_owner($1, $2) AS r';
 fn embedding_as_owner(tbl: pg_sys::Oid, statement: Text) -> SetOfIterator<'static, Text> {
     let rows = columns::rows_as_owner(tbl, statement.as_str()).unwrap_or_else(raise);
     SetOfIterator::new(rows)
+}
+
+/// Changes what is registered about a table, for who has its owner's rights.
+#[pg_extern(sql = r#"
+CREATE FUNCTION "embedding_record"("tbl" regclass, "what" text, "given" text) RETURNS void
+LANGUAGE c STRICT AS 'MODULE_PATHNAME', '@FUNCTION_NAME@';
+"#)]
+fn embedding_record(tbl: pg_sys::Oid, what: Text, given: Text) {
+    columns::record(tbl, what.as_str(), given.as_str()).unwrap_or_else(raise);
 }
 
 /// What is searched with, by the model that a column has now; NULL where there is nothing to embed.

@@ -21,7 +21,8 @@ pub fn schema() -> Result<String, Fault> {
     }
 }
 
-fn missing() -> Fault {
+/// The fault of a database without the extension.
+pub fn missing() -> Fault {
     Fault::new(FaultCode::NotInPrerequisiteState, "this database has no extension itembank_embed")
         .detail("Its tables say which columns are to be kept fresh.")
         .hint("CREATE EXTENSION itembank_embed CASCADE.")

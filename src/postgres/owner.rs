@@ -1,4 +1,4 @@
-//! Work on a table as its owner, whoever asked for it.
+//! Work on a table as its owner, whoever asked for it; and on what is registered about it, as the registry's.
 //!
 //! So Postgres' own referential integrity does it: expressions, triggers and functions of the table
 //! gain no rights by whose statement they run in, and a user who may only insert gets vectors, too.
@@ -104,6 +104,51 @@ impl Drop for AsOwner {
             pg_sys::AtEOXact_GUC(false, self.settings);
             pg_sys::SetUserIdAndSecContext(self.user, self.context);
         }
+    }
+}
+
+/// While it lives the current user is the registry's owner, for whoever has the rights of a table's owner: for what the
+/// registry keeps about that table. What runs meanwhile has to be of the extension's own making, search path included.
+///
+/// After an error Postgres restores the user with the (sub)transaction.
+pub struct AsRegistrar {
+    user: pg_sys::Oid,
+    context: i32,
+}
+
+impl AsRegistrar {
+    /// From here on. What is left of a table that is gone is anybody's.
+    ///
+    /// # Errors
+    /// Raises 42501 where the user has not the rights of the table's owner.
+    pub fn of(registry: pg_sys::Oid, table: pg_sys::Oid) -> Self {
+        let Some(registrar) = owner(registry) else { return raise(no_table()) };
+        require_rights(table);
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        // SAFETY: balanced by `drop`, or by the end of the transaction after an error.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&mut user, &mut context);
+            pg_sys::SetUserIdAndSecContext(registrar, context | LOCAL_USERID_CHANGE);
+        }
+        Self { user, context }
+    }
+}
+
+impl Drop for AsRegistrar {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: restores what `of` has found.
+            unsafe { pg_sys::SetUserIdAndSecContext(self.user, self.context) };
+        }
+    }
+}
+
+/// Nothing, or 42501 where the current user has not the rights of the table's owner. One that is gone has none.
+pub fn require_rights(table: pg_sys::Oid) {
+    // SAFETY: looks at this process' state and at the catalog, within a transaction.
+    let may = |owner| unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), owner) };
+    if !owner(table).is_none_or(may) {
+        not_owner(table);
     }
 }
 

@@ -75,6 +75,13 @@ fn namespace_in(catalog: &Relation) -> Option<pg_sys::Oid> {
     unsafe { scan.value(row, pg_sys::Anum_pg_extension_extnamespace as i16) }
 }
 
+/// The registry's table; `None` where the extension is not installed.
+pub fn table() -> Option<pg_sys::Oid> {
+    // SAFETY: a look at the catalog; the name is NUL-terminated.
+    let table = unsafe { pg_sys::get_relname_relid(TABLE.as_ptr(), installed_namespace()?) };
+    (table != pg_sys::InvalidOid).then_some(table)
+}
+
 /// The number of a column of that name and type; 0 where there is none.
 fn number(table: pg_sys::Oid, name: &CStr, kind: pg_sys::Oid) -> i16 {
     // SAFETY: looks at the catalog; the name is NUL-terminated.

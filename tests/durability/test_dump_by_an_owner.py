@@ -9,8 +9,9 @@ from private_cluster import cluster
 pytestmark = pytest.mark.server
 
 INSUFFICIENT_PRIVILEGE = "42501"
-# What belongs to the superuser who has made the extension: comments on it, and judgements.
-OWN = ("--no-owner", "--no-comments", "--exclude-table-data=evaluation_judgements")
+# What belongs to the superuser who has made the extension: comments on it.
+OWN = ("--no-owner", "--no-comments")
+JUDGEMENTS = "SELECT query_id, item_id, assessor, grade, judged_at FROM evaluation_judgements"
 
 
 @pytest.fixture(scope="module")
@@ -34,11 +35,14 @@ def test_the_owner_of_a_database_dumps_and_restores_it(server):
         prepared(server, name)
     with server.connect("bank", user="head") as connection:
         bank.build(connection)
+        connection.execute("SELECT judge('q', '1', 2), judge('q', '2', 0, assessor => 'kim')")
         before = bank.rows(connection), bank.definitions(connection)
+        judged = connection.execute(JUDGEMENTS).fetchall()
     dump = server.client("pg_dump", "-d", server.conninfo("bank", user="head"), *OWN)
     server.psql("restored", dump, user="head")
     with server.connect("restored", user="head") as connection:
         assert (bank.rows(connection), bank.definitions(connection)) == before
+        assert connection.execute(JUDGEMENTS).fetchall() == judged != []
     server.reload(itembank_embed__workers=1)
     assert_alive(server, "restored")
     server.reload(itembank_embed__workers=0)

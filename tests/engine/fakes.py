@@ -3,15 +3,19 @@
 import os
 import shutil
 import sys
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from conftest import ROOT
 from process import as_server
 from running_engine import data
 
 SYSTEM = "/usr/bin:/bin:/usr/local/bin"
+# This build's.
+RELEASE = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 
 # Binds the socket as told, says that it is ready, and says the same to everybody.
 SPEAKER = """

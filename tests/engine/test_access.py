@@ -9,7 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 from conftest import setting
-from fakes import frame, hello
+from fakes import RELEASE, frame, hello
 from process import (
     as_user,
     children,
@@ -114,7 +114,7 @@ def test_root_comes_no_further_than_the_door(calling):
     """File modes do not stop root; credentials do."""
     if os.geteuid() != 0 or identity()["user"] == 0:
         pytest.skip("for root, with a server of another user")
-    assert talk(hello("0.1.0"), as_user(0)) == b""
+    assert talk(hello(RELEASE), as_user(0)) == b""
     assert calling.execute(ONE, (TINY, "a")).fetchone()
 
 
@@ -126,7 +126,7 @@ GARBAGE = {
     "no such message": frame(b"\x63"),
     "options first": frame(b"\1"),
     "question first": frame(b"\2\1\0\0"),
-    "bytes after a greeting": frame(hello("0.1.0")[4:] + b"\0"),
+    "bytes after a greeting": frame(hello(RELEASE)[4:] + b"\0"),
     "random": bytes((n * 73 + 11) % 256 for n in range(5000)),
 }
 
@@ -145,13 +145,13 @@ def test_garbage_ends_its_connection_alone(calling, name):
 def test_another_version_is_told_so(calling):
     answer = talk(hello("9.9.9"))
     assert answer[4] == 1 and b"version" in answer and b"9.9.9" in answer and b"Restart" in answer
-    answer = talk(hello("0.1.0", protocol=99))
+    answer = talk(hello(RELEASE, protocol=99))
     assert answer[4] == 1 and b"99" in answer
 
 
 def test_a_greeting_in_pieces_and_an_end_in_the_middle(calling):
     engine, connections = running(calling), state(calling)["connections"]
-    for said in (hello("0.1.0")[:3], hello("0.1.0")[:-2], b""):
+    for said in (hello(RELEASE)[:3], hello(RELEASE)[:-2], b""):
         assert talk(said, end=True) == b""
     wait_until(lambda: state(calling)["connections"] == connections, 5, "they are not counted")
     assert running(calling) == engine
@@ -189,6 +189,7 @@ def test_without_execute_the_engine_is_not_reached(url, calling, call):
 
 def test_what_changes_the_engine_is_the_superuser_s(url, calling):
     calls = ("load_model('tiny-bert')", "unload_model('tiny-bert')", "engine_reset_statistics()")
+    calls += ("engine_status()", "engine_models()", "engine_summary()")
     with session(url) as other, other.transaction(force_rollback=True):
         other.execute("CREATE ROLE outsider")
         other.execute("SET LOCAL ROLE outsider")
@@ -196,6 +197,8 @@ def test_what_changes_the_engine_is_the_superuser_s(url, calling):
             with pytest.raises(psycopg.Error) as caught, other.transaction():
                 other.execute(f"SELECT {call}")
             assert caught.value.sqlstate == INSUFFICIENT_PRIVILEGE, call
+        # Who watches the server sees how the engine fares, and no file.
+        other.execute("RESET ROLE; GRANT pg_monitor TO outsider; SET LOCAL ROLE outsider")
         assert state(other)["state"] == "running"
         shown = other.execute(
             "SELECT engine_summary() || (SELECT string_agg(e::text, '') FROM itembank_engine AS e)"

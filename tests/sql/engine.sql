@@ -29,15 +29,18 @@ RESET itembank_embed.engine;
 SET itembank_embed.engine = 'gpu';
 \echo :SQLSTATE
 
--- Status is for everybody, and of a known form whether there is a process or not.
+-- Status is of a known form whether there is a process or not.
 SELECT count(*), bool_and(state IN ('running', 'backend')) AS known FROM engine_status();
 SELECT length(engine_summary()) > 20 AS says_something;
 SELECT count(*) >= 0 AS readable FROM itembank_engine;
 
--- What costs memory, or is others' record, is the superuser's.
+-- What costs memory, or is others' record, is the superuser's; status is for who watches the server.
 CREATE ROLE regress_itembank;
 SET ROLE regress_itembank;
 SELECT count(*) FROM engine_status();
+\echo :SQLSTATE
+SELECT count(*) FROM itembank_engine;
+\echo :SQLSTATE
 SELECT load_model('tiny-cls');
 \echo :SQLSTATE
 SELECT unload_model('tiny-cls');
@@ -50,5 +53,10 @@ SET itembank_embed.engine = 'backend';
 \set VERBOSITY sqlstate
 SHOW itembank_embed.engine_path;
 \set VERBOSITY default
+RESET ROLE;
+GRANT pg_monitor TO regress_itembank;
+SET ROLE regress_itembank;
+SELECT count(*) FROM engine_status();
+SELECT count(*) >= 0 AS readable FROM itembank_engine;
 RESET ROLE;
 DROP ROLE regress_itembank;

@@ -1,0 +1,1010 @@
+-- From 0.1.0 to 0.2.0: who may use what, comments on everything, arguments of judge named like the columns that they fill.
+\echo Use "ALTER EXTENSION itembank_embed UPDATE TO '0.2.0'" to load this file. \quit
+
+-- Functions in C -----------------------------------------------------------------------------------
+
+CREATE OR REPLACE FUNCTION embedding_is_row_fault(code text) RETURNS bool
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'embedding_is_row_fault_wrapper';
+CREATE FUNCTION embedding_record(tbl regclass, what text, given text) RETURNS void
+    LANGUAGE c STRICT AS 'MODULE_PATHNAME', 'embedding_record_wrapper';
+
+-- Names for arguments that had none.
+CREATE OR REPLACE FUNCTION metric_combine(state internal, other internal) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_combine_wrapper';
+CREATE OR REPLACE FUNCTION metric_serialize(state internal) RETURNS bytea
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_serialize_wrapper';
+CREATE OR REPLACE FUNCTION metric_deserialize(bytes bytea, state internal) RETURNS internal
+    LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_deserialize_wrapper';
+CREATE OR REPLACE FUNCTION metric_mean(state internal) RETURNS float8
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'metric_mean_wrapper';
+CREATE OR REPLACE FUNCTION observe_recall(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_recall_wrapper';
+CREATE OR REPLACE FUNCTION observe_precision(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_precision_wrapper';
+CREATE OR REPLACE FUNCTION observe_hit_rate(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_hit_rate_wrapper';
+CREATE OR REPLACE FUNCTION observe_judged(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_judged_wrapper';
+CREATE OR REPLACE FUNCTION observe_ndcg(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_ndcg_wrapper';
+CREATE OR REPLACE FUNCTION observe_ndcg_gain(state internal, query_id text, rank bigint, relevance int, k int, gain text) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_ndcg_gain_wrapper';
+CREATE OR REPLACE FUNCTION observe_reciprocal_rank(state internal, query_id text, rank bigint, relevance int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_reciprocal_rank_wrapper';
+CREATE OR REPLACE FUNCTION observe_reciprocal_rank_at(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_reciprocal_rank_at_wrapper';
+CREATE OR REPLACE FUNCTION observe_average_precision(state internal, query_id text, rank bigint, relevance int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_average_precision_wrapper';
+CREATE OR REPLACE FUNCTION observe_average_precision_at(state internal, query_id text, rank bigint, relevance int, k int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_average_precision_at_wrapper';
+CREATE OR REPLACE FUNCTION observe_r_precision(state internal, query_id text, rank bigint, relevance int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_r_precision_wrapper';
+CREATE OR REPLACE FUNCTION observe_bpref(state internal, query_id text, rank bigint, relevance int) RETURNS internal
+    LANGUAGE c IMMUTABLE PARALLEL SAFE AS 'MODULE_PATHNAME', 'observe_bpref_wrapper';
+
+-- Functions in SQL ---------------------------------------------------------------------------------
+
+-- An argument's name cannot be replaced.
+DROP FUNCTION judge(text, text, int, text, text);
+CREATE FUNCTION judge(query_id text, item_id text, grade int, assessor text DEFAULT current_user,
+                      note text DEFAULT NULL) RETURNS int
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    missing text := CASE WHEN judge.query_id IS NULL THEN 'query_id' WHEN judge.item_id IS NULL THEN 'item_id'
+                         WHEN judge.grade IS NULL THEN 'grade' WHEN judge.assessor IS NULL THEN 'assessor' END;
+    former int;
+BEGIN
+    IF missing IS NOT NULL THEN
+        RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'A judgement is one assessor''s grade for one pair of query and item.',
+            HINT = pg_catalog.format('Give a value for %s.', missing);
+    END IF;
+    SELECT j.grade INTO former FROM @extschema@.evaluation_judgements AS j
+    WHERE j.query_id = judge.query_id AND j.item_id = judge.item_id AND j.assessor = judge.assessor
+    FOR UPDATE;
+    INSERT INTO @extschema@.evaluation_judgements AS j (query_id, item_id, assessor, grade, note)
+    VALUES (judge.query_id, judge.item_id, judge.assessor, judge.grade, judge.note)
+    ON CONFLICT (query_id, item_id, assessor) DO UPDATE
+    SET grade = excluded.grade, judged_at = excluded.judged_at, note = coalesce(excluded.note, j.note);
+    RETURN former;
+END
+$$;
+
+CREATE FUNCTION embedding_record_removed(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    DELETE FROM @extschema@.embedding_columns AS c
+    WHERE CASE WHEN given ? 'targets' THEN c.tbl = $1 AND given -> 'targets' ? c.target::text
+               ELSE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = c.tbl) END
+$$;
+
+CREATE FUNCTION embedding_record_keys(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    UPDATE @extschema@.embedding_columns AS c SET key_equals = k.equals
+    FROM @extschema@.embedding_columns AS e, @extschema@.embedding_key(e.tbl, e.key_columns) AS k
+    WHERE e.tbl = $1 AND e.target = given ->> 'target' AND k.equals IS NOT NULL
+      AND c.tbl = e.tbl AND c.target = e.target
+$$;
+
+CREATE FUNCTION embedding_record_progress(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p @extschema@.embedding_progress;
+BEGIN
+    SELECT * INTO p FROM @extschema@.embedding_progress AS e
+    WHERE e.tbl = $1 AND e.target = given ->> 'target' FOR UPDATE;
+    IF FOUND AND given - 'target' <> '{}' THEN
+        p := jsonb_populate_record(p, given - 'tbl' - 'target');
+        UPDATE @extschema@.embedding_progress AS e
+        SET (total, done, failures, started_at, updated_at, finished_at, active, rate) = (
+            p.total, p.done, p.failures, p.started_at, p.updated_at, p.finished_at, p.active, p.rate)
+        WHERE e.tbl = p.tbl AND e.target = p.target;
+    END IF;
+END
+$$;
+
+CREATE FUNCTION embedding_record_swapped(tbl regclass, given jsonb) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    UPDATE @extschema@.embedding_migrations AS m
+    SET swapped_at = CASE WHEN (given ->> 'swapped')::bool THEN coalesce(m.swapped_at, clock_timestamp()) END
+    WHERE m.tbl = $1 AND m.target = given ->> 'target'
+      AND m.at = (SELECT max(l.at) FROM @extschema@.embedding_migrations AS l
+                  WHERE l.tbl = m.tbl AND l.target = m.target);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_add(tbl regclass, target name, model text, inputs text, image text, dimensions int, type text,
+                              mode text, index bool, backfill bool, path text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns;
+    shape record;
+    columns name[];
+BEGIN
+    PERFORM @extschema@.embedding_check_arguments(tbl, target, model, inputs, image, mode, index);
+    PERFORM @extschema@.embedding_check_table(tbl);
+    PERFORM @extschema@.embedding_record(tbl, 'removed', '{}');
+    PERFORM @extschema@.embedding_require_key(tbl);
+    PERFORM @extschema@.model_fingerprint(model);
+    SELECT * INTO shape FROM @extschema@.embedding_size(model, dimensions, type, index);
+    PERFORM @extschema@.embedding_check_modalities(model, inputs, image);
+    -- From here on nothing about the table changes, and no weaker lock has to wait to become this one.
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tbl);
+    SELECT k.columns, k.equals INTO c.key_columns, c.key_equals FROM @extschema@.embedding_require_key(tbl) AS k;
+    c.tbl := tbl;
+    c.target := target;
+    c.model := model;
+    c.inputs := inputs;
+    c.image := image;
+    c.dimensions := dimensions;
+    c.mode := mode;
+    c.role := 'current';
+    c.input_columns := '{}';
+    IF inputs IS NOT NULL THEN
+        SELECT e.expression, e.columns INTO c.input_expression, c.input_columns
+        FROM @extschema@.embedding_expression(tbl, inputs, 'inputs', path) AS e;
+    END IF;
+    IF image IS NOT NULL THEN
+        SELECT e.expression, e.columns INTO c.image_expression, columns
+        FROM @extschema@.embedding_expression(tbl, image, 'image', path) AS e;
+        c.input_columns := ARRAY(SELECT u FROM unnest(c.input_columns || columns) WITH ORDINALITY AS u (u, n)
+                                 GROUP BY u ORDER BY min(n));
+    END IF;
+    c := @extschema@.embedding_make(c, shape.kind, shape.size);
+    IF coalesce(backfill, mode = 'statement') THEN
+        PERFORM @extschema@.embedding_backfill_now(tbl, target);
+    ELSIF backfill IS NULL AND mode = 'queue' THEN
+        PERFORM @extschema@.embedding_backfill_later(tbl, target);
+    END IF;
+    IF index THEN
+        PERFORM @extschema@.embedding_make_index(tbl, target);
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION drop_embedding(tbl regclass, target name, keep_column bool DEFAULT false) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    sibling name := (SELECT s.target FROM @extschema@.embedding_columns AS s WHERE s.tbl = $1 AND s.of = $2 LIMIT 1);
+    col name;
+BEGIN
+    PERFORM @extschema@.embedding_require_owner(tbl);
+    IF sibling IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % belongs to "%"', sibling, tbl, target
+            USING ERRCODE = 'dependent_objects_still_exist',
+            DETAIL = 'It is what a migration to another model is filling, or has kept for a way back.',
+            HINT = format('First: SELECT drop_embedding(%L, %L);', tbl::text, sibling);
+    END IF;
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tbl);
+    -- The registry first: what it names may not be dropped.
+    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+    PERFORM @extschema@.embedding_make_triggers(tbl);
+    IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
+        EXECUTE format('DROP TABLE %s', c.queue);
+    END IF;
+    FOREACH col IN ARRAY ARRAY[c.hash_column, c.fingerprint_column] || CASE WHEN NOT keep_column THEN c.target END LOOP
+        IF col IS NOT NULL THEN
+            EXECUTE format('ALTER TABLE %s DROP COLUMN IF EXISTS %I', tbl, col);
+        END IF;
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_backfill_begin(tbl regclass, target name) RETURNS bigint
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    began timestamptz := clock_timestamp();
+    listed record;
+    changes jsonb;
+BEGIN
+    PERFORM @extschema@.embedding_require_owner(tbl);
+    -- Who begins at the same time waits here, and then finds listed what the other has listed.
+    INSERT INTO @extschema@.embedding_progress AS e (tbl, target, total, done, started_at, updated_at, finished_at)
+    VALUES (c.tbl, c.target, 0, 0, began, began, began) ON CONFLICT DO NOTHING;
+    PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object('target', target)::text);
+    SELECT l.* INTO listed
+    FROM @extschema@.embedding_as_owner(tbl, format('SELECT * FROM @extschema@.embedding_enqueue_rows(%s, %L)',
+                                                    tbl::oid, target)) AS r,
+         jsonb_to_record(r) AS l (resumed bool, remaining bigint, last bigint);
+    IF listed.resumed THEN
+        changes := jsonb_build_object('updated_at', clock_timestamp());
+    ELSIF listed.remaining > 0 THEN
+        changes := jsonb_build_object('total', listed.remaining, 'done', 0, 'failures', 0, 'started_at', began,
+            'updated_at', clock_timestamp(), 'finished_at', NULL, 'active', '0', 'rate', NULL);
+    ELSE
+        changes := (SELECT jsonb_build_object('finished_at', coalesce(e.finished_at, began))
+                    FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target);
+    END IF;
+    PERFORM @extschema@.embedding_record(tbl, 'progress',
+        (changes || jsonb_build_object('target', target))::text);
+    RETURN listed.last;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_progress_add(c embedding_columns, began timestamptz, finished int, failing int, recovered int)
+    RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    p @extschema@.embedding_progress;
+    ended timestamptz;
+    seconds float8;
+    counted float8;
+    weight float8 := 1;
+    unfinished bool := true;
+BEGIN
+    PERFORM @extschema@.embedding_record(c.tbl, 'progress', json_build_object('target', c.target)::text);
+    SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = c.tbl AND e.target = c.target;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
+    -- Time that several worked at once counts once, and pauses don't.
+    ended := clock_timestamp();
+    seconds := greatest(1e-3, extract(epoch FROM ended - greatest(began, p.updated_at)));
+    IF p.rate > 0 THEN
+        counted := least(seconds, 0.1 + 2 * finished / p.rate);
+        weight := greatest(counted / (p.done / p.rate + counted),
+                           1 - exp(-counted / greatest(5, extract(epoch FROM p.active) / 4)));
+    END IF;
+    p.rate := CASE WHEN p.done > 0 THEN coalesce(p.rate, 0) * (1 - weight)
+                                        + finished / coalesce(counted, seconds) * weight END;
+    p.done := p.done + finished;
+    IF p.done >= p.total THEN
+        EXECUTE format('SELECT EXISTS (SELECT FROM %s WHERE origin = ''backfill'' AND attempts = 0)', c.queue)
+            INTO unfinished;
+        p.total := p.done + unfinished::int;
+    END IF;
+    PERFORM @extschema@.embedding_record(c.tbl, 'progress', json_build_object('target', c.target,
+        'done', p.done, 'total', p.total, 'failures', greatest(0, p.failures + failing - recovered),
+        'updated_at', ended, 'active', p.active + make_interval(secs => seconds), 'rate', p.rate,
+        'finished_at', CASE WHEN NOT unfinished THEN coalesce(p.finished_at, ended) END)::text);
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_backfill_finish(tbl regclass, target name, last bigint, stuck bool) RETURNS bool
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    p @extschema@.embedding_progress;
+    unfinished bool;
+BEGIN
+    SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = $1 AND e.target = $2;
+    IF p.finished_at IS NULL AND p.done < p.total AND NOT stuck THEN
+        RETURN false;
+    END IF;
+    unfinished := (SELECT (r ->> 'unfinished')::bool FROM @extschema@.embedding_as_owner(c.queue, format(
+        'SELECT @extschema@.embedding_backfill_left(%s, %s, %L) AS unfinished', c.queue::oid, last, stuck)) AS r);
+    IF NOT unfinished AND p.finished_at IS NULL THEN
+        PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object('target', target)::text);
+        SELECT * INTO p FROM @extschema@.embedding_progress AS e WHERE e.tbl = $1 AND e.target = $2;
+        PERFORM @extschema@.embedding_record(tbl, 'progress', json_build_object(
+            'target', target, 'done', p.total, 'finished_at', clock_timestamp())::text);
+    END IF;
+    RETURN NOT unfinished;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_exchange(current_one embedding_columns, coming embedding_columns, role text) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    names name[] := @extschema@.embedding_names(current_one.target, role);
+    leaving @extschema@.embedding_columns := current_one;
+    arriving @extschema@.embedding_columns := coming;
+    progress jsonb;
+BEGIN
+    PERFORM @extschema@.embedding_check_names(current_one.tbl, names);
+    progress := (SELECT jsonb_agg(to_jsonb(p)) FROM @extschema@.embedding_progress AS p
+                 WHERE p.tbl = current_one.tbl AND p.target IN (current_one.target, coming.target));
+    PERFORM @extschema@.embedding_record(current_one.tbl, 'removed', json_build_object(
+        'targets', ARRAY[current_one.target, coming.target])::text);
+    PERFORM @extschema@.embedding_rename(current_one, coming, names);
+    leaving.target := names[1];
+    leaving.hash_column := names[2];
+    leaving.fingerprint_column := names[3];
+    leaving.role := role;
+    leaving.of := current_one.target;
+    arriving.target := current_one.target;
+    arriving.hash_column := current_one.hash_column;
+    arriving.fingerprint_column := current_one.fingerprint_column;
+    arriving.role := 'current';
+    arriving.of := NULL;
+    INSERT INTO @extschema@.embedding_columns SELECT (leaving).*;
+    INSERT INTO @extschema@.embedding_columns SELECT (arriving).*;
+    INSERT INTO @extschema@.embedding_progress
+    SELECT (jsonb_populate_record(NULL::@extschema@.embedding_progress, p || jsonb_build_object('target',
+                CASE p ->> 'target' WHEN current_one.target THEN leaving.target ELSE arriving.target END))).*
+    FROM jsonb_array_elements(progress) AS p;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_migration_end(tbl regclass, target name) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    previous @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'previous');
+    bound text[] := @extschema@.embedding_bound(tbl, previous.target);
+BEGIN
+    PERFORM @extschema@.embedding_record(tbl, 'swapped', json_build_object('target', target, 'swapped', true)::text);
+    RAISE NOTICE '"%" has the vectors of model "%" now', target, c.model
+        USING DETAIL = format('Those of "%s" are in "%s", and stay fresh.', previous.model, previous.target),
+        HINT = format('Back: SELECT rollback_embedding(%1$L, %2$L); '
+                      'when they are not needed any more: SELECT drop_embedding(%1$L, %3$L);',
+                      tbl::text, target, previous.target);
+    IF bound IS NOT NULL THEN
+        RAISE NOTICE 'still of the old column, "%" now: %', previous.target, array_to_string(bound, ', ')
+            USING DETAIL = 'They were bound to the column itself, not to its name.',
+            HINT = 'Create them again for the new vectors; the old column cannot be dropped before.';
+    END IF;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION rollback_embedding(tbl regclass, target name) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    previous @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'previous');
+    next @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
+    most int := @extschema@.embedding_swap_most();
+    queued record;
+    outcome text;
+BEGIN
+    PERFORM @extschema@.embedding_require_owner(tbl);
+    IF previous.tbl IS NULL OR next.tbl IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % cannot go back', target, tbl USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = CASE WHEN previous.tbl IS NULL THEN 'The vectors of an earlier model are not there.'
+                          ELSE format('"%s" is in the way, which a migration is filling.', next.target) END,
+            HINT = CASE WHEN previous.tbl IS NULL THEN 'CALL migrate_embedding(...) makes them again.'
+                        ELSE format('Give that up: SELECT drop_embedding(%L, %L);', tbl::text, next.target) END;
+    END IF;
+    -- A function cannot commit batch by batch: what is more is for backfill.
+    SELECT * INTO queued FROM @extschema@.embedding_queued(previous);
+    IF queued.waiting > most THEN
+        RAISE EXCEPTION 'column "%" of table % cannot go back yet', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('%s changed rows wait for their vectors in "%s", more than %s.',
+                            queued.waiting, previous.target, most),
+            HINT = format('CALL backfill(%L, %L); then repeat it.', tbl::text, previous.target);
+    END IF;
+    PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
+    PERFORM @extschema@.embedding_require_filled(c, previous);
+    FOR try IN 1 .. 50 LOOP
+        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most,
+                       (SELECT q.failed FROM @extschema@.embedding_queued(previous) AS q));
+        EXIT WHEN outcome = 'swapped';
+        PERFORM pg_sleep(least(1, 0.05 * try));
+    END LOOP;
+    IF outcome <> 'swapped' THEN
+        RAISE EXCEPTION 'column "%" of table % cannot go back now', target, tbl USING ERRCODE = 'lock_not_available',
+            DETAIL = CASE outcome WHEN 'busy' THEN 'Too many of its rows change.' ELSE 'Other transactions use the table.' END,
+            HINT = 'Repeat it when they have ended.';
+    END IF;
+    PERFORM @extschema@.embedding_record(tbl, 'swapped', json_build_object('target', target, 'swapped', false)::text);
+    RAISE NOTICE '"%" has the vectors of model "%" again', target, previous.model
+        USING DETAIL = format('Those of "%s" are in "%s", and stay fresh.', c.model, @extschema@.embedding_name(target, 'next')),
+        HINT = format('To swap again: CALL migrate_embedding(%1$L, %2$L, %3$L%4$s); '
+                      'when they are not needed: SELECT drop_embedding(%1$L, %5$L);',
+                      tbl::text, target, c.model, coalesce(', ' || c.dimensions, ''), @extschema@.embedding_name(target, 'next'));
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_dropped() RETURNS event_trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c record;
+    lost record;
+BEGIN
+    IF has_schema_privilege(to_regnamespace('@extschema@'), 'USAGE') IS NOT TRUE THEN
+        RETURN;
+    ELSIF NOT has_table_privilege('@extschema@.embedding_columns', 'SELECT') THEN
+        RETURN;
+    ELSIF NOT EXISTS (SELECT FROM @extschema@.embedding_columns) THEN
+        RETURN;
+    END IF;
+    FOR c IN SELECT e.* FROM pg_event_trigger_dropped_objects() AS d
+                 JOIN @extschema@.embedding_columns AS e ON e.tbl = d.objid
+             WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
+        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+        IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
+            EXECUTE format('DROP TABLE %s', c.queue);
+        END IF;
+    END LOOP;
+    FOR lost IN
+        SELECT e AS of, CASE WHEN d.objsubid > 0 THEN format('column "%s"', d.address_names[3])
+                             ELSE format('%s %s', d.object_type, d.object_identity) END AS what
+        FROM pg_event_trigger_dropped_objects() AS d, @extschema@.embedding_columns AS e
+        WHERE d.classid = 'pg_class'::regclass AND @extschema@.embedding_may(e.tbl) IS NOT NULL
+          AND CASE WHEN d.objsubid > 0 AND d.objid = e.tbl THEN d.address_names[3]::name = ANY (
+                            e.input_columns || e.key_columns || ARRAY[e.target, e.hash_column, e.fingerprint_column])
+                   WHEN d.objsubid > 0 AND d.objid = e.queue THEN
+                       NOT @extschema@.embedding_is_queue(e) OR @extschema@.embedding_queue_lacks(e) IS NOT NULL
+                   WHEN d.objsubid > 0 THEN false
+                   WHEN d.objid = e.queue THEN @extschema@.embedding_has_triggers(e.tbl)
+                   WHEN d.object_type = 'index' AND d.schema_name = (
+                           SELECT s.nspname FROM pg_class AS t JOIN pg_namespace AS s ON s.oid = t.relnamespace
+                           WHERE t.oid = e.tbl) THEN
+                       @extschema@.embedding_key_lacks(e) = 'index' AND @extschema@.embedding_has_triggers(e.tbl) END
+    LOOP
+        PERFORM @extschema@.embedding_refuse(lost.of, lost.what);
+    END LOOP;
+END
+$$;
+
+CREATE OR REPLACE FUNCTION embedding_follow(c embedding_columns) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    t pg_class;
+    q pg_class;
+    k record;
+BEGIN
+    SELECT * INTO t FROM pg_class WHERE oid = c.tbl;
+    SELECT * INTO q FROM pg_class WHERE oid = c.queue;
+    IF q.oid IS NULL THEN
+        RETURN;
+    END IF;
+    IF q.relowner <> t.relowner THEN
+        EXECUTE format('ALTER TABLE %s OWNER TO %I', c.queue, pg_get_userbyid(t.relowner));
+    END IF;
+    IF q.relnamespace <> t.relnamespace THEN
+        EXECUTE format('ALTER TABLE %s SET SCHEMA %s', c.queue, t.relnamespace::regnamespace);
+    END IF;
+    FOR k IN SELECT b.attname, format_type(a.atttypid, a.atttypmod) AS type
+             FROM unnest(c.key_columns) WITH ORDINALITY AS u (col, place)
+                 JOIN pg_attribute AS a ON a.attrelid = c.tbl AND a.attname = u.col
+                 JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
+             WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod) LOOP
+        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.attname, k.type);
+        PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
+    END LOOP;
+END
+$$;
+
+-- Who may use what: sql/privileges.sql says why ----------------------------------------------------
+-- What a GRANT in a script of an extension leaves behind as an object's initial privileges is all that it has, what an
+-- administrator has granted before included; dumps would leave that out from then on. So it is taken out again.
+
+DO $upgrade$
+DECLARE
+    granted record;
+    others CONSTANT jsonb := (
+        SELECT pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object('class', d.classid, 'object', d.objid, 'role', a.grantee))
+        FROM pg_depend AS d
+            LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
+            LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
+            LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid AND i.objsubid = 0
+            CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, p.proacl)) AS a
+        WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
+          AND d.refobjid = (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'itembank_embed')
+          AND a.grantee NOT IN (0, coalesce(c.relowner, p.proowner))
+          AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(i.initprivs) AS b WHERE b.grantee = a.grantee));
+BEGIN
+    REVOKE UPDATE, DELETE ON embedding_columns, embedding_progress, embedding_migrations FROM PUBLIC;
+    REVOKE SELECT ON itembank_engine FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION engine_status(), engine_models(), engine_summary() FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION engine_status(), engine_models(), engine_summary() TO pg_monitor;
+    GRANT SELECT ON itembank_engine TO pg_monitor;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON evaluation_judgements TO pg_database_owner;
+    REVOKE EXECUTE ON FUNCTION embedding_guard(), embedding_forget(), embedding_dropped(), embedding_changed() FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION
+        metric_combine(internal, internal), metric_serialize(internal), metric_deserialize(bytea, internal), metric_mean(internal),
+        observe_recall(internal, text, bigint, int, int), observe_precision(internal, text, bigint, int, int),
+        observe_hit_rate(internal, text, bigint, int, int), observe_judged(internal, text, bigint, int, int),
+        observe_ndcg(internal, text, bigint, int, int), observe_ndcg_gain(internal, text, bigint, int, int, text),
+        observe_reciprocal_rank(internal, text, bigint, int), observe_reciprocal_rank_at(internal, text, bigint, int, int),
+        observe_average_precision(internal, text, bigint, int), observe_average_precision_at(internal, text, bigint, int, int),
+        observe_r_precision(internal, text, bigint, int), observe_bpref(internal, text, bigint, int)
+        FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION
+        embedding_record_removed(regclass, jsonb), embedding_record_keys(regclass, jsonb),
+        embedding_record_progress(regclass, jsonb), embedding_record_swapped(regclass, jsonb)
+        FROM PUBLIC;
+    FOR granted IN SELECT * FROM pg_catalog.jsonb_to_recordset(others) AS o (class oid, object oid, role oid) LOOP
+        UPDATE pg_init_privs AS i
+        SET initprivs = ARRAY(SELECT item FROM pg_catalog.unnest(i.initprivs) AS item
+                              WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(ARRAY[item]) AS a
+                                                WHERE a.grantee = granted.role))
+        WHERE i.classoid = granted.class AND i.objoid = granted.object AND i.objsubid = 0;
+        -- PostgreSQL 17 and later note the roles besides.
+        DELETE FROM pg_shdepend AS s
+        WHERE s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = pg_catalog.current_database())
+          AND s.classid = granted.class AND s.objid = granted.object AND s.refobjid = granted.role AND s.deptype = 'i';
+    END LOOP;
+END
+$upgrade$;
+
+-- What each object is ------------------------------------------------------------------------------
+
+COMMENT ON FUNCTION embedding_name(text, text) IS
+    'internal: base_suffix as a name, cut and hashed where it is too long';
+COMMENT ON FUNCTION embedding_free_name(oid, text, text) IS
+    'internal: embedding_name for a relation: with a number where it is taken';
+COMMENT ON FUNCTION embedding_may(regclass) IS
+    'internal: whether the caller has the rights of a relation''s owner; NULL where there is none';
+COMMENT ON FUNCTION embedding_require_owner(regclass) IS
+    'internal: an error for who has not the rights of a table''s owner';
+COMMENT ON FUNCTION embedding_guard() IS
+    'internal: lets rows of embedding_columns and embedding_progress be written with the rights of their table''s owner only';
+COMMENT ON FUNCTION embedding_column(regclass, name) IS
+    'internal: an embedding column as it is registered, or an error';
+COMMENT ON FUNCTION embedding_pgvector() IS
+    'internal: the schema of pgvector';
+COMMENT ON FUNCTION embedding_source(embedding_columns) IS
+    'internal: a column''s rows as a SELECT: place, key, vector, hash, fingerprint, inputs, hash of the inputs';
+COMMENT ON FUNCTION embedding_staleness(embedding_columns, boolean) IS
+    'internal: a column''s keys as a SELECT, with the reason why each is stale';
+COMMENT ON FUNCTION embedding_judge(text, text, oid, tid) IS
+    'internal: why one row is stale; that its inputs fail is a reason, too';
+COMMENT ON FUNCTION embedding_is_row_fault(text) IS
+    'internal: whether an error may be of one row, by its SQLSTATE';
+COMMENT ON FUNCTION embedding_template_value(regclass, text) IS
+    'internal: what a column contributes to a template, and when, as expressions';
+COMMENT ON FUNCTION embedding_template_lines(regclass, text) IS
+    'internal: lines of a template, and when they have something, as expressions';
+COMMENT ON FUNCTION embedding_template(regclass, text) IS
+    'internal: a template as an expression';
+COMMENT ON FUNCTION embedding_is_template(regclass, text) IS
+    'internal: whether inputs is a template: it names a column of the table in braces';
+COMMENT ON FUNCTION embedding_analyse(regclass, text, text) IS
+    'internal: an expression over a table as Postgres reads it, its columns and its type';
+COMMENT ON FUNCTION embedding_expression(regclass, text, text, text) IS
+    'internal: inputs or image of add_embedding as an expression, and its columns';
+COMMENT ON FUNCTION embedding_expression_columns(regclass, smallint[], text) IS
+    'internal: the columns of an expression by name, checked';
+COMMENT ON FUNCTION embedding_expression_type(regtype, regtype, text) IS
+    'internal: an error for an expression that is no text, or no image';
+COMMENT ON FUNCTION embedding_check_table(regclass) IS
+    'internal: an error for what can have no embedding column';
+COMMENT ON FUNCTION embedding_key(regclass, name[]) IS
+    'internal: the key of a table, and the operators of its index; NULL where there is none';
+COMMENT ON FUNCTION embedding_require_key(regclass) IS
+    'internal: embedding_key, or an error';
+COMMENT ON FUNCTION embedding_size(text, integer, text, boolean) IS
+    'internal: number of dimensions and type for an embedding column, checked';
+COMMENT ON FUNCTION embedding_make_column(regclass, name, text, text) IS
+    'internal: adds a column, or checks the one that is there';
+COMMENT ON FUNCTION embedding_make_queue(embedding_columns) IS
+    'internal: makes the work list of an embedding column';
+COMMENT ON FUNCTION embedding_make_index(regclass, name) IS
+    'internal: makes the HNSW index of an embedding column, unless there is one';
+COMMENT ON FUNCTION embedding_index(regclass, name) IS
+    'internal: the approximate index of an embedding column by cosine distance';
+COMMENT ON FUNCTION embedding_make_triggers(regclass, regclass) IS
+    'internal: makes or removes the triggers of a table and its partitions, as its embedding columns need them';
+COMMENT ON FUNCTION embedding_make(embedding_columns, text, integer) IS
+    'internal: makes all that belongs to an embedding column but its index, and registers it';
+COMMENT ON FUNCTION embedding_check_arguments(regclass, name, text, text, text, text, boolean) IS
+    'internal: an error for arguments of add_embedding that are wrong by themselves';
+COMMENT ON FUNCTION embedding_add(regclass, name, text, text, text, integer, text, text, boolean, boolean, text) IS
+    'internal: what add_embedding does; path is the caller''s search_path';
+COMMENT ON FUNCTION embedding_refuse(embedding_columns, text) IS
+    'internal: an error for a command that would break an embedding column';
+COMMENT ON FUNCTION embedding_has_triggers(regclass) IS
+    'internal: whether a table has triggers that keep embedding columns';
+COMMENT ON FUNCTION embedding_key_lacks(embedding_columns) IS
+    'internal: what is missing for an embedding column''s key to be one: not null, or an index';
+COMMENT ON FUNCTION embedding_is_queue(embedding_columns) IS
+    'internal: whether the work list of an embedding column has its columns, with their types';
+COMMENT ON FUNCTION embedding_analysis_error(regclass, text, text) IS
+    'internal: what is wrong with an expression over a table; it is not evaluated';
+COMMENT ON FUNCTION embedding_check_analysis(embedding_columns) IS
+    'internal: an error where the inputs of an embedding column have lost their meaning';
+COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
+    'internal: an error where an embedding column lacks what it needs';
+COMMENT ON FUNCTION embedding_follow(embedding_columns) IS
+    'internal: gives a work list the owner, schema and key types of its table';
+COMMENT ON FUNCTION embedding_new_partitions(regclass) IS
+    'internal: partitions that this transaction has attached';
+COMMENT ON FUNCTION embedding_follow_partitions(regclass) IS
+    'internal: gives triggers to new partitions, and takes them from detached ones';
+COMMENT ON FUNCTION embedding_dropped() IS
+    'internal: dropped tables leave embedding_columns; what embedding columns need stays';
+COMMENT ON FUNCTION embedding_changed() IS
+    'internal: what changes tables with embedding columns is followed, or refused';
+COMMENT ON FUNCTION embedding_enqueue_rows(regclass, name) IS
+    'internal: puts stale rows on the work list of an embedding column, and all of it into a back-fill';
+COMMENT ON FUNCTION embedding_backfill_begin(regclass, name) IS
+    'internal: begins a back-fill or goes on with one';
+COMMENT ON FUNCTION embedding_progress_add(embedding_columns, timestamp with time zone, integer, integer, integer) IS
+    'internal: counts a batch of a back-fill';
+COMMENT ON FUNCTION embedding_fill_safely(regclass, name, bigint[], boolean) IS
+    'internal: embedding_fill, where an error of one row is that row''s outcome';
+COMMENT ON FUNCTION embedding_lock_class() IS
+    'internal: class of the advisory locks of who drains a work list';
+COMMENT ON FUNCTION embedding_drain_batch(regclass, name, integer) IS
+    'internal: embeds a batch of a work list, with the rights of the caller';
+COMMENT ON FUNCTION embedding_check_outcomes(embedding_columns, jsonb) IS
+    'internal: an error where all rows of a batch fail for want of a function or a right';
+COMMENT ON FUNCTION embedding_duration(double precision) IS
+    'internal: seconds in words';
+COMMENT ON FUNCTION embedding_bar(double precision, integer) IS
+    'internal: a share from 0 to 1 as a bar of this width';
+COMMENT ON FUNCTION embedding_number(double precision) IS
+    'internal: a number with commas';
+COMMENT ON FUNCTION embedding_progress_line(regclass, name) IS
+    'internal: a back-fill in one line, with a bar';
+COMMENT ON FUNCTION embedding_next_batch(integer, integer, double precision) IS
+    'internal: how many rows the next batch should have';
+COMMENT ON FUNCTION embedding_check_batch(integer) IS
+    'internal: an error if batch is no number of rows';
+COMMENT ON FUNCTION embedding_report_failures(regclass, name) IS
+    'internal: says how many rows of an embedding column have failed';
+COMMENT ON FUNCTION embedding_backfill_now(regclass, name) IS
+    'internal: a back-fill within the caller''s transaction';
+COMMENT ON FUNCTION embedding_backfill_later(regclass, name) IS
+    'internal: a back-fill for the background worker';
+COMMENT ON FUNCTION embedding_backfill_targets(regclass, name, integer) IS
+    'internal: the columns that backfill fills, checked';
+COMMENT ON FUNCTION embedding_backfill_step(regclass, name, integer, bigint, timestamp with time zone) IS
+    'internal: a batch for backfill; passing troubles are waited for';
+COMMENT ON FUNCTION embedding_backfill_finish(regclass, name, bigint, boolean) IS
+    'internal: whether a back-fill is done; marks it so';
+COMMENT ON FUNCTION embedding_progress_rows() IS
+    'internal: the rows of itembank_progress';
+COMMENT ON FUNCTION embedding_stale_rows(regclass, name) IS
+    'internal: stale rows of one column, with the rights of the caller';
+COMMENT ON FUNCTION embedding_sample_cosines(regclass, name, integer) IS
+    'internal: cosines of stored vectors with those that the model makes now';
+COMMENT ON FUNCTION embedding_forget() IS
+    'internal: how far its back-fill is goes with an embedding column';
+COMMENT ON FUNCTION embedding_queue_counts(regclass) IS
+    'internal: entries of a work list that wait, that have failed, and their most frequent error';
+COMMENT ON FUNCTION embedding_table_columns(regclass) IS
+    'internal: the columns of a table, for hints';
+COMMENT ON FUNCTION embedding_type_of(regclass, name) IS
+    'internal: the type of a column; NULL where there is none';
+COMMENT ON FUNCTION embedding_is_drained(regclass) IS
+    'internal: whether somebody is working on a work list';
+COMMENT ON FUNCTION embedding_is_there(regclass) IS
+    'internal: whether a relation is there for this session: temporary ones of others are not';
+COMMENT ON FUNCTION embedding_queue_lacks(embedding_columns) IS
+    'internal: key columns that a work list should have and has not';
+COMMENT ON FUNCTION embedding_check_modalities(text, text, text) IS
+    'internal: an error where a model does not take text or images';
+COMMENT ON FUNCTION embedding_check_roles(embedding_columns) IS
+    'internal: an error where a column would be both written by an embedding column and read by one';
+COMMENT ON FUNCTION embedding_agreement_part(text, regclass, name, text, name[], integer, integer) IS
+    'internal: the query of one column''s nearest rows, for embedding_agreement';
+COMMENT ON FUNCTION embedding_vector_type(regclass, name) IS
+    'internal: the type of a column of vectors and its schema, or an error';
+COMMENT ON FUNCTION embedding_key_text(text, name[]) IS
+    'internal: SQL of a row''s key as text, for embedding_agreement, near_duplicates and judged items';
+COMMENT ON FUNCTION embedding_near_pairs(embedding_columns, integer, double precision) IS
+    'internal: the query of near_duplicates';
+COMMENT ON FUNCTION embedding_column_meant(regclass, name) IS
+    'internal: the embedding column of that name, or the only current one of the table';
+COMMENT ON FUNCTION embedding_text_forms(text) IS
+    'internal: what near_duplicates compares texts by: plain, with # for numbers, with lines and choices in order, and both';
+COMMENT ON FUNCTION embedding_text_spaces(text) IS
+    'internal: a text without spaces that say nothing, for near_duplicates';
+COMMENT ON FUNCTION embedding_text_numbers(text) IS
+    'internal: a text with # for each number, for near_duplicates';
+COMMENT ON FUNCTION embedding_text_sorted(text) IS
+    'internal: a text''s lines in order, for near_duplicates';
+COMMENT ON FUNCTION embedding_migration_run(embedding_columns, text, text) IS
+    'internal: the run of an embedding column for given queries as a SELECT, for migrate_embedding';
+COMMENT ON FUNCTION embedding_migration_judgements(text) IS
+    'internal: the pooled judgements of given queries as a SELECT, for migrate_embedding';
+COMMENT ON FUNCTION embedding_migration_judged(text, text) IS
+    'internal: checks the queries that migrate_embedding was given; how many have judgements';
+COMMENT ON FUNCTION embedding_migration_metrics(embedding_columns, embedding_columns, text, text) IS
+    'internal: old against new model by judgements, for migrate_embedding';
+COMMENT ON FUNCTION embedding_migration_report(regclass, name, text, bigint, integer, text) IS
+    'internal: makes, tells and keeps the report of a migration';
+COMMENT ON FUNCTION embedding_sibling(regclass, name, text) IS
+    'internal: the column that a migration fills for an embedding column (next), or has kept of it (previous)';
+COMMENT ON FUNCTION embedding_names(name, text) IS
+    'internal: names of an embedding column and of its two companions with a suffix';
+COMMENT ON FUNCTION embedding_check_names(regclass, name[]) IS
+    'internal: an error where a name that a migration needs is taken';
+COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
+    'internal: how many rows have a vector in one embedding column and would lack it in another';
+COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
+    'internal: embedding_lacking with the rights of the table''s owner';
+COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
+    'internal: entries of an embedding column''s queue that wait, and those that failed';
+COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
+    'internal: an error where rows would lose a vector by a swap';
+COMMENT ON FUNCTION embedding_hash_index(regclass, name) IS
+    'internal: the index on a column of content hashes';
+COMMENT ON FUNCTION embedding_key_index(regclass) IS
+    'internal: the primary key of an embedding column''s queue';
+COMMENT ON FUNCTION embedding_rename_pair(text, regclass, regclass, text, text) IS
+    'internal: passes a relation''s name on to another one, for the swap of a migration';
+COMMENT ON FUNCTION embedding_rename(embedding_columns, embedding_columns, name[]) IS
+    'internal: renames what belongs to two embedding columns, for the swap of a migration';
+COMMENT ON FUNCTION embedding_exchange(embedding_columns, embedding_columns, text) IS
+    'internal: the swap of a migration, once everything is locked';
+COMMENT ON FUNCTION embedding_bound(regclass, name) IS
+    'internal: what depends on a column itself and not on its name: views, functions, policies, other indexes';
+COMMENT ON FUNCTION embedding_swap_locks(embedding_columns, embedding_columns) IS
+    'internal: takes the locks of a migration''s swap, or fails soon';
+COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, bigint) IS
+    'internal: one try of a migration''s swap: swapped, locked or busy';
+COMMENT ON FUNCTION embedding_migration_check(regclass, name, text, integer) IS
+    'internal: what keeps an embedding column from a migration; the column that one under way fills';
+COMMENT ON FUNCTION embedding_copy_grants(regclass, name, name) IS
+    'internal: gives another column the rights that were granted on one';
+COMMENT ON FUNCTION embedding_migration_begin(regclass, name, text, integer) IS
+    'internal: makes the column that a migration fills; NULL where the table is in use';
+COMMENT ON FUNCTION embedding_migration_arguments(boolean, double precision, integer, integer) IS
+    'internal: checks arguments of migrate_embedding';
+COMMENT ON FUNCTION embedding_snapshots(xid8) IS
+    'internal: sessions of this database that may not see what a transaction did';
+COMMENT ON PROCEDURE embedding_next_transaction() IS
+    'internal: commits; the next transaction reads committed rows and has a safe search_path';
+COMMENT ON PROCEDURE embedding_wait_for_snapshots() IS
+    'internal: waits until every session sees what was committed before';
+COMMENT ON FUNCTION embedding_catch_up(regclass, name, integer) IS
+    'internal: embeds a batch of what changed during a migration';
+COMMENT ON PROCEDURE embedding_swap(regclass, name, integer) IS
+    'internal: swaps an embedding column with the one that a migration has filled';
+COMMENT ON FUNCTION embedding_migration_end(regclass, name) IS
+    'internal: keeps and tells that a migration has swapped';
+COMMENT ON FUNCTION embedding_wake() IS
+    'internal: once this transaction has committed, has the background worker of this database look for work, or has one started';
+COMMENT ON FUNCTION embedding_worker_available() IS
+    'internal: whether this server has background workers for embedding columns of mode queue';
+COMMENT ON FUNCTION embedding_check_expression(text, text) IS
+    'internal: an error for what is not one SQL expression';
+COMMENT ON FUNCTION embedding_trigger() IS
+    'internal: embeds what a statement has changed, or puts it on the work list';
+COMMENT ON FUNCTION embedding_fill(regclass, name, bigint[]) IS
+    'internal: embeds the rows that entries of a work list name, and says what came of each';
+COMMENT ON FUNCTION embedding_drain(regclass, name, integer) IS
+    'internal: takes a batch out of a work list, as the table''s owner';
+COMMENT ON FUNCTION embedding_as_owner(regclass, text) IS
+    'internal: rows of a query that is run as the table''s owner, for who has his rights';
+COMMENT ON FUNCTION embedding_text_as_owner(regclass, text) IS
+    'internal: embedding_as_owner, each row as the text of its JSON';
+COMMENT ON FUNCTION embedding_announce(oid) IS
+    'internal: has all sessions look again at a table''s embedding columns';
+COMMENT ON FUNCTION embedding_in_transaction_block() IS
+    'internal: whether a procedure could not commit here';
+COMMENT ON FUNCTION embedding_make_due(regclass, name) IS
+    'internal: makes what waits in a column''s queue due, whatever it waits for';
+COMMENT ON FUNCTION embedding_swap_most() IS
+    'internal: how many changed rows are embedded under the lock of a swap at most';
+COMMENT ON FUNCTION embedding_look(regclass, text) IS
+    'internal: the row of a statement that reads a relation, by its owner''s rights';
+COMMENT ON FUNCTION embedding_backfill_left(regclass, bigint, boolean) IS
+    'internal: whether anything of a back-fill is left in a work list';
+COMMENT ON FUNCTION embedding_record(regclass, text, text) IS
+    'internal: changes what is registered about a table, for who has its owner''s rights';
+COMMENT ON FUNCTION embedding_record_removed(regclass, jsonb) IS
+    'internal: embedding_record where columns are no embedding columns any more';
+COMMENT ON FUNCTION embedding_record_keys(regclass, jsonb) IS
+    'internal: embedding_record where the key of a table has other types';
+COMMENT ON FUNCTION embedding_record_progress(regclass, jsonb) IS
+    'internal: embedding_record of how far a back-fill is';
+COMMENT ON FUNCTION embedding_record_swapped(regclass, jsonb) IS
+    'internal: embedding_record where a migration has swapped, or was undone';
+COMMENT ON COLUMN embedding_columns.tbl IS
+    'table of the column';
+COMMENT ON COLUMN embedding_columns.target IS
+    'column that holds the vectors';
+COMMENT ON COLUMN embedding_columns.model IS
+    'model that makes them';
+COMMENT ON COLUMN embedding_columns.inputs IS
+    'text as it was given: an expression or a template';
+COMMENT ON COLUMN embedding_columns.image IS
+    'image as it was given: an expression';
+COMMENT ON COLUMN embedding_columns.input_expression IS
+    'text as an expression, as PostgreSQL writes it';
+COMMENT ON COLUMN embedding_columns.image_expression IS
+    'image as an expression, as PostgreSQL writes it';
+COMMENT ON COLUMN embedding_columns.input_columns IS
+    'columns of the table that the expressions read';
+COMMENT ON COLUMN embedding_columns.key_columns IS
+    'columns by which rows are told apart';
+COMMENT ON COLUMN embedding_columns.key_equals IS
+    'operators by which two of their values are equal';
+COMMENT ON COLUMN embedding_columns.dimensions IS
+    'number of dimensions that was asked for; NULL: all of the model';
+COMMENT ON COLUMN embedding_columns.mode IS
+    'when changed rows are embedded: statement, queue or manual';
+COMMENT ON COLUMN embedding_columns.hash_column IS
+    'column with the hash of what each vector was made of';
+COMMENT ON COLUMN embedding_columns.fingerprint_column IS
+    'column with the fingerprint of the model that made it';
+COMMENT ON COLUMN embedding_columns.queue IS
+    'table that lists what is to be embedded';
+COMMENT ON COLUMN embedding_columns.role IS
+    'current, or of a migration: next or previous';
+COMMENT ON COLUMN embedding_columns.of IS
+    'column whose migration it belongs to';
+COMMENT ON COLUMN embedding_progress.tbl IS
+    'table of the embedding column';
+COMMENT ON COLUMN embedding_progress.target IS
+    'column that holds the vectors';
+COMMENT ON COLUMN embedding_progress.total IS
+    'rows of the back-fill';
+COMMENT ON COLUMN embedding_progress.done IS
+    'rows of it that are done';
+COMMENT ON COLUMN embedding_progress.failures IS
+    'rows of it that failed';
+COMMENT ON COLUMN embedding_progress.started_at IS
+    'when it began';
+COMMENT ON COLUMN embedding_progress.updated_at IS
+    'when a batch last ended';
+COMMENT ON COLUMN embedding_progress.finished_at IS
+    'when it ended; NULL: it has not';
+COMMENT ON COLUMN embedding_progress.active IS
+    'time that was worked';
+COMMENT ON COLUMN embedding_progress.rate IS
+    'rows a second of late';
+COMMENT ON COLUMN embedding_migrations.tbl IS
+    'table of the embedding column';
+COMMENT ON COLUMN embedding_migrations.target IS
+    'column that holds the vectors';
+COMMENT ON COLUMN embedding_migrations.old_model IS
+    'model before';
+COMMENT ON COLUMN embedding_migrations.new_model IS
+    'model after';
+COMMENT ON COLUMN embedding_migrations.at IS
+    'when the report was made';
+COMMENT ON COLUMN embedding_migrations.overlap_at_10 IS
+    'share of the ten nearest rows that both models have in common';
+COMMENT ON COLUMN embedding_migrations.sampled IS
+    'rows that were compared';
+COMMENT ON COLUMN embedding_migrations.metrics IS
+    'agreement of neighbours, and metrics on judgements';
+COMMENT ON COLUMN embedding_migrations.swapped_at IS
+    'when the new vectors took the name; NULL: they have not, or were rolled back';
+COMMENT ON COLUMN itembank_progress.tbl IS
+    'table of the embedding column';
+COMMENT ON COLUMN itembank_progress.target IS
+    'column that holds the vectors';
+COMMENT ON COLUMN itembank_progress.state IS
+    'running, interrupted, waiting, finished or idle';
+COMMENT ON COLUMN itembank_progress.done IS
+    'rows of the last back-fill that are done';
+COMMENT ON COLUMN itembank_progress.total IS
+    'rows of it';
+COMMENT ON COLUMN itembank_progress.percent IS
+    'share of it that is done, in percent';
+COMMENT ON COLUMN itembank_progress.bar IS
+    'the same as a bar';
+COMMENT ON COLUMN itembank_progress.rows_per_second IS
+    'its speed';
+COMMENT ON COLUMN itembank_progress.eta IS
+    'time left';
+COMMENT ON COLUMN itembank_progress.failures IS
+    'rows that failed';
+COMMENT ON COLUMN itembank_progress.pending IS
+    'rows that wait; NULL for who has not the rights of the table''s owner';
+COMMENT ON FUNCTION evaluation_interval(float8[], integer, bigint) IS
+    'internal: bootstrap interval of a mean, 95 %';
+COMMENT ON FUNCTION evaluation_rows(text, text) IS
+    'internal: rows of a SELECT given as text, read-only';
+COMMENT ON FUNCTION evaluation_run(text, text, text) IS
+    'internal: rows of a run given as text, with their ranks, read-only';
+COMMENT ON FUNCTION evaluation_judged(text, text) IS
+    'internal: judgements given as text, checked, read-only';
+COMMENT ON FUNCTION fleiss_kappa_of(integer[], integer) IS
+    'internal: fleiss_kappa of subjects one behind the other';
+COMMENT ON FUNCTION recall_curve_svg(text[], integer[], float8[], float8[], float8[], text) IS
+    'internal: what evaluation_svg draws';
+COMMENT ON FUNCTION index_recall_candidates(regclass, name, integer) IS
+    'internal: approximate indexes on a column, for index_recall';
+COMMENT ON FUNCTION index_recall_uses(regclass, text, text, integer) IS
+    'internal: whether the planner takes an index, for index_recall';
+COMMENT ON FUNCTION text_bar(double precision, integer) IS
+    'internal: a value from 0 to 1 as a bar of block characters';
+COMMENT ON FUNCTION evaluation_runs(json) IS
+    'internal: the runs of a JSON object of models and queries, checked, in its order';
+COMMENT ON FUNCTION evaluation_categories(text) IS
+    'internal: the categories of queries as a SELECT gives them, read-only';
+COMMENT ON COLUMN evaluation_judgements.query_id IS
+    'query';
+COMMENT ON COLUMN evaluation_judgements.item_id IS
+    'item';
+COMMENT ON COLUMN evaluation_judgements.assessor IS
+    'who judged';
+COMMENT ON COLUMN evaluation_judgements.grade IS
+    'relevance: 0 or less for none, 1 and more for how much';
+COMMENT ON COLUMN evaluation_judgements.judged_at IS
+    'when the grade was given';
+COMMENT ON COLUMN evaluation_judgements.note IS
+    'what the assessor says about it';
+COMMENT ON COLUMN itembank_engine.name IS
+    'model';
+COMMENT ON COLUMN itembank_engine.loaded IS
+    'whether it is in memory';
+COMMENT ON COLUMN itembank_engine.device IS
+    'where it runs';
+COMMENT ON COLUMN itembank_engine.bytes IS
+    'size of its files';
+COMMENT ON COLUMN itembank_engine.load_seconds IS
+    'time that loading took';
+COMMENT ON COLUMN itembank_engine.idle_seconds IS
+    'time since its last call';
+COMMENT ON COLUMN itembank_engine.queued IS
+    'calls that wait';
+COMMENT ON COLUMN itembank_engine.requests IS
+    'calls';
+COMMENT ON COLUMN itembank_engine.items IS
+    'texts and images';
+COMMENT ON COLUMN itembank_engine.batches IS
+    'runs';
+COMMENT ON COLUMN itembank_engine.mean_batch IS
+    'items a run';
+COMMENT ON COLUMN itembank_engine.largest_batch IS
+    'items of the largest run';
+COMMENT ON COLUMN itembank_engine.tokens IS
+    'tokens without padding';
+COMMENT ON COLUMN itembank_engine.padding_share IS
+    'share of padding in what was run';
+COMMENT ON COLUMN itembank_engine.queue_p50_ms IS
+    'time that calls waited, median';
+COMMENT ON COLUMN itembank_engine.queue_p95_ms IS
+    'time that calls waited, 95th percentile';
+COMMENT ON COLUMN itembank_engine.queue_p99_ms IS
+    'time that calls waited, 99th percentile';
+COMMENT ON COLUMN itembank_engine.run_p50_ms IS
+    'time of a run, median';
+COMMENT ON COLUMN itembank_engine.run_p95_ms IS
+    'time of a run, 95th percentile';
+COMMENT ON COLUMN itembank_engine.run_p99_ms IS
+    'time of a run, 99th percentile';
+COMMENT ON COLUMN itembank_engine.failures IS
+    'calls that failed';
+COMMENT ON COLUMN itembank_engine.failures_by_code IS
+    'the same by kind of error';
+COMMENT ON COLUMN itembank_engine.canceled IS
+    'calls whose session had gone';
+COMMENT ON COLUMN itembank_engine.bisected IS
+    'runs that failed as a whole and were halved';
+COMMENT ON COLUMN itembank_engine.fixed_cost_ms IS
+    'measured cost of a run besides its tokens';
+COMMENT ON COLUMN itembank_engine.token_cost_ms IS
+    'measured cost of a token';
+COMMENT ON FUNCTION observe_recall(internal, text, bigint, integer, integer) IS
+    'internal: a row for recall_at_k';
+COMMENT ON FUNCTION observe_precision(internal, text, bigint, integer, integer) IS
+    'internal: a row for precision_at_k';
+COMMENT ON FUNCTION observe_hit_rate(internal, text, bigint, integer, integer) IS
+    'internal: a row for hit_rate_at_k';
+COMMENT ON FUNCTION observe_judged(internal, text, bigint, integer, integer) IS
+    'internal: a row for judged_at_k';
+COMMENT ON FUNCTION observe_ndcg(internal, text, bigint, integer, integer) IS
+    'internal: a row for ndcg_at_k';
+COMMENT ON FUNCTION observe_ndcg_gain(internal, text, bigint, integer, integer, text) IS
+    'internal: a row for ndcg_at_k with a gain';
+COMMENT ON FUNCTION observe_reciprocal_rank(internal, text, bigint, integer) IS
+    'internal: a row for mean_reciprocal_rank';
+COMMENT ON FUNCTION observe_reciprocal_rank_at(internal, text, bigint, integer, integer) IS
+    'internal: a row for mean_reciprocal_rank with a k';
+COMMENT ON FUNCTION observe_average_precision(internal, text, bigint, integer) IS
+    'internal: a row for average_precision';
+COMMENT ON FUNCTION observe_average_precision_at(internal, text, bigint, integer, integer) IS
+    'internal: a row for average_precision with a k';
+COMMENT ON FUNCTION observe_r_precision(internal, text, bigint, integer) IS
+    'internal: a row for r_precision';
+COMMENT ON FUNCTION observe_bpref(internal, text, bigint, integer) IS
+    'internal: a row for bpref';
+COMMENT ON FUNCTION metric_combine(internal, internal) IS
+    'internal: two partial states of a metric as one';
+COMMENT ON FUNCTION metric_serialize(internal) IS
+    'internal: a partial state of a metric as bytes, for parallel plans';
+COMMENT ON FUNCTION metric_deserialize(bytea, internal) IS
+    'internal: a partial state of a metric from its bytes';
+COMMENT ON FUNCTION metric_mean(internal) IS
+    'internal: the mean of a metric over the queries, from its state';
+COMMENT ON FUNCTION judge(text, text, integer, text, text) IS
+    'records an assessor''s grade for a pair of query and item; gives the former one';
