@@ -21,14 +21,15 @@ esac
 ((EUID == 0)) || die 'without Docker an image is built by root alone' 'run:  sudo make image   or, with Docker:' \
     'docker build -t itembank_embed .'
 command -v buildah >/dev/null || install_packages buildah
-# In a mount name space of its own, so that no mount outlives this script, whatever happens to it.
-if [[ -z ${MOUNTS_APART:-} ]]; then
-    MOUNTS_APART=1 exec unshare --mount --propagation private "$0" "$@"
-fi
-
 mkdir -p "$FOLDER/tmp"
-exec 8>"$FOLDER/lock"
-flock -n 8 || die "$FOLDER is in use by another run in this clone" 'wait for it, or use another clone or DEV_DIR'
+# In a mount name space of its own, so that no mount outlives this script, whatever happens to it; and one at a time.
+if [[ -z ${MOUNTS_APART:-} ]]; then
+    rc=0
+    MOUNTS_APART=1 flock --close --nonblock --conflict-exit-code 75 "$FOLDER/lock" \
+        unshare --mount --propagation private "$0" "$@" || rc=$?
+    ((rc != 75)) || die "$FOLDER is in use by another run in this clone" 'wait for it, or use another clone or DEV_DIR'
+    exit "$rc"
+fi
 export BUILDAH_ISOLATION=chroot TMPDIR=$FOLDER/tmp # a cache mount's files lie there, too
 # Copying whole layers (vfs) works everywhere, but takes many times the space.
 DRIVER=overlay
