@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Builds the extension and the engine's executable (release) and installs them into the chosen PostgreSQL. Does
 # nothing where no source changed.
-#   dev/build.sh 16 18   into these private ones instead, which are there already
+#   dev/build.sh 16 18   into these private ones instead
 source "$(dirname "$0")/lib.sh"
 if (($# > 0)); then
-    for major in "$@"; do env -u PG_CONFIG PG="$major" "$0"; done
+    for major in "$@"; do
+        env -u PG_CONFIG PG="$major" "$ROOT/dev/postgres.sh"
+        env -u PG_CONFIG PG="$major" "$0"
+    done
     exit
 fi
 source "$ROOT/dev/postgres-choice.sh"

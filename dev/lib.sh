@@ -10,7 +10,6 @@ VENV=$DEV_DIR/venv
 MODELS=$DEV_DIR/models
 LOGS=$DEV_DIR/logs
 MARKER=.made-by-itembank # only a DEV_DIR that has this file is ever removed
-export PGRX_HOME=$DEV_DIR/pgrx
 # A cargo-pgrx of ours comes first; rustup's folder comes last, for shells that never read a profile.
 export PATH=$DEV_DIR/cargo-pgrx/bin:$PATH:${HOME:-/}/.cargo/bin
 export PYTHONDONTWRITEBYTECODE=1 # no __pycache__ between the sources

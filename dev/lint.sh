@@ -22,8 +22,8 @@ check() {
 
 # The code that differs between the versions of PostgreSQL, as those see it that this run does not build for.
 clippy_for() {
-    case $1 in 15 | 17) dev/debian-postgres.sh "$1" || return ;; esac
-    cargo clippy --quiet --package itembank_embed --lib --no-default-features --features "pg$1" -- -D warnings
+    env -u PG_CONFIG PG="$1" dev/postgres.sh || return
+    PGRX_HOME=$DEV_DIR/pgrx/$1 cargo clippy --quiet --package itembank_embed --lib --no-default-features --features "pg$1" -- -D warnings
 }
 
 python_lint() {

@@ -36,5 +36,7 @@ case $PG in
     15 | 16 | 17 | 18) ;;
     *) die "PostgreSQL $PG is not supported: 15 to 18 are" ;;
 esac
+# What pgrx knows of it (dev/postgres.sh): each version's by itself, since with another text there cargo builds pgrx anew.
+export PGRX_HOME=$DEV_DIR/pgrx/$PG
 # What cargo needs to build the extension for this one.
 PG_FEATURES=(--no-default-features --features "pg$PG")

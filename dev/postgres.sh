@@ -23,21 +23,7 @@ for folder in "$share" "$("$PG_CONFIG" --pkglibdir)"; do
         "run make as a user who may write there, or leave PG_CONFIG out: the private PostgreSQL needs no rights"
 done
 
-# All the private ones, made or not: with another text here cargo would build pgrx anew. PG_CONFIG stands in for its own
-# major version.
-configs() {
-    local major
-    echo '[configs]'
-    for major in 15 16 17 18; do
-        if ((major == PG)); then
-            printf 'pg%s = "%s"\n' "$major" "$PG_CONFIG"
-        else
-            printf 'pg%s = "%s"\n' "$major" "$(private_bin "$major")/pg_config"
-        fi
-    done
-}
-
-want=$(configs)
+want=$(printf '[configs]\npg%s = "%s"' "$PG" "$PG_CONFIG")
 [[ -f $PGRX_HOME/config.toml && $(<"$PGRX_HOME/config.toml") == "$want" ]] && exit
 step "PostgreSQL: $("$PG_CONFIG" --version), $PG_CONFIG"
 mkdir -p "$PGRX_HOME"
