@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What users install, for the chosen PostgreSQL, in target/package/: Debian packages, a tarball of the same files, one of
-# the default model, META.json and a source archive for PGXN. Every file is a function of the sources and of the last
-# commit's time: the same commit in the same Debian gives the same bytes.
+# the default model, META.json and a source archive for PGXN. Packing adds nothing of its own: the same files and the same
+# commit give the same bytes, for all servers. What cargo-pgrx writes differs: it puts the SQL in another order each time.
 #   DEBFULLNAME, DEBEMAIL   the packages' maintainer; the last commit's author where they are not set
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
