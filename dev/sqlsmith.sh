@@ -6,6 +6,7 @@ source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/cluster.sh"
 source "$ROOT/dev/throwaway.sh"
+source "$ROOT/dev/packages.sh"
 cd "$ROOT"
 export PYTHONUNBUFFERED=1 PYTHONPATH=$ROOT/tests/bench
 seconds=${1:-900}
@@ -20,8 +21,7 @@ find_sqlsmith() {
     ! "${SQLSMITH[@]}" --version >/dev/null 2>&1 || return 0
     command -v apt-get >/dev/null || die 'sqlsmith is missing on this machine' "Debian's package: sqlsmith"
     if ((EUID == 0)); then
-        step 'sqlsmith, by apt'
-        logged sqlsmith env DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends sqlsmith
+        install_packages sqlsmith
         SQLSMITH=(sqlsmith)
         return
     fi

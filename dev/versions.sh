@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Builds the extension for every PostgreSQL that it supports, and has pg_regress run its tests on each of them. All are
-# built in one target folder: only pgrx and the extension itself differ. Ends with `N passed, N failed`.
+# Lints and builds the extension for every PostgreSQL that it supports, and has pg_regress run its tests on each of them.
+# All are built in one target folder: only pgrx and the extension itself differ. Ends with `N passed, N failed`.
 #   VERSIONS='15 17' dev/versions.sh   only these
 source "$(dirname "$0")/lib.sh"
 cd "$ROOT"
@@ -23,6 +23,11 @@ check() {
     fi
 }
 
+# What differs between versions is code that the compiler sees for those alone.
+lint() {
+    source "$ROOT/dev/postgres-choice.sh"
+    cargo clippy --quiet --package itembank_embed --lib "${PG_FEATURES[@]}" -- -D warnings
+}
 build() { dev/postgres.sh && dev/build.sh; }
 
 read -ra versions <<<"${VERSIONS:-15 16 17 18}"
@@ -31,6 +36,7 @@ for PG in "${versions[@]}"; do
     export PG
     : >"$LOGS/versions-$PG.log"
     if check 'the extension is built' build; then
+        check 'clippy' lint || true
         check "pg_regress of $(find tests/sql -name '*.sql' | wc -l) files" dev/regress.sh || true
     fi
 done

@@ -148,7 +148,12 @@ leftovers() {
         return 1
     }
 }
-not_known() { ! dpkg-query -W "${PACKAGES[@]}"; }
+not_known() {
+    local package
+    for package in "${PACKAGES[@]}"; do
+        if dpkg-query -W "$package"; then return 1; fi
+    done
+}
 
 install_tarball() {
     cd /tmp && tar -xzf "/packages/itembank_embed-$VERSION-pg$PG-linux-x86_64.tar.gz" &&

@@ -11,8 +11,10 @@ from soak_sessions import ENGINE_LOST, TERMINATED
 from verdict import Verdict
 
 AROUND_A_KILL = 5  # seconds in which a call in flight may be told that the engine is gone
-FLAT = 0.05
-BACK = 2.0  # seconds beyond a model's load time that service may be away
+# A short soak is for machines that do other things as well: caches are still filling, and a second is soon lost.
+SHORT = float(os.environ.get("MINUTES", "2")) < 10
+FLAT = 0.2 if SHORT else 0.05  # growth of the memory
+BACK = 15.0 if SHORT else 2.0  # seconds beyond a model's load time that service may be away
 SIGNS = ("PANIC", "panicked", "crash of another server process", "server process (PID")
 
 
@@ -63,12 +65,12 @@ def flat(verdict: Verdict, name: str, samples: list[float]) -> None:
     """Medians of the first and of the last third, in bytes."""
     third = len(samples) // 3
     if third < 3:
-        verdict.check(f"memory of {name}", True, f"only {len(samples)} samples: not judged")
+        print(f"    memory of {name}: only {len(samples)} samples, not judged")
         return
     first, last = statistics.median(samples[:third]), statistics.median(samples[-third:])
     growth = last / first - 1
     facts = f"{first / 1e6:.1f} → {last / 1e6:.1f} MB ({growth:+.1%}, {len(samples)} samples)"
-    verdict.check(f"memory of {name} is flat", abs(growth) <= FLAT, facts)
+    verdict.check(f"memory of {name} is flat", growth <= FLAT, facts)
 
 
 def held() -> dict[str, int]:

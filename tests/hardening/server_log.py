@@ -13,6 +13,11 @@ SIGNS = re.compile(
     r"was terminated by signal|terminating any other active|exited with exit code [1-9]"
     r"|PANIC|panicked|TRAP:|assertion|stack smashing|double free|corrupt|shared memory exhausted"
 )
+# Lines of the text log itself, and their continuations: they stand in the JSON log, too.
+OF_THE_LOG = re.compile(
+    r"^\t|\[\d+\].*? (DEBUG\d?|INFO|NOTICE|WARNING|LOG|ERROR|FATAL|PANIC|DETAIL|HINT|"
+    r"QUERY|CONTEXT|STATEMENT|LOCATION):  "
+)
 CALLS = re.compile(r"\b([a-z]\w{1,62})\(")
 LAID_OPEN = 400  # characters of a statement that a finding shows
 
@@ -83,6 +88,9 @@ def entries() -> Iterator[dict]:
                     yield json.loads(line)
                 except json.JSONDecodeError:
                     continue
-    text = Path(os.environ["ITEMBANK_TEST_LOG"]).read_text(encoding="utf-8", errors="replace")
-    for line in text.splitlines():
-        yield {"error_severity": "LOG", "message": line}
+    # What a process wrote past the server's log: a thread's panic, the C library's last words.
+    for file in [Path(os.environ["ITEMBANK_TEST_LOG"]), *sorted(folder.glob("*.log"))]:
+        with file.open(encoding="utf-8", errors="replace") as lines:
+            for line in lines:
+                if not OF_THE_LOG.search(line):
+                    yield {"error_severity": "LOG", "message": line.rstrip()}
