@@ -11,7 +11,7 @@ from soak_sessions import ENGINE_LOST, TERMINATED
 from verdict import Verdict
 
 AROUND_A_KILL = 5  # seconds in which a call in flight may be told that the engine is gone
-# A short soak is for machines that do other things as well: caches are still filling, and a second is soon lost.
+# A short soak is for busy machines: caches are still filling, and a second is soon lost.
 SHORT = float(os.environ.get("MINUTES", "2")) < 10
 FLAT = 0.2 if SHORT else 0.05  # growth of the memory
 BACK = 15.0 if SHORT else 2.0  # seconds beyond a model's load time that service may be away
