@@ -34,8 +34,9 @@ outcome() {
 }
 
 # Options for everything that runs here. Freed memory is kept back for a while, so that its use is seen; 64 MB of it.
-# An allocation that is refused is the program's to handle, as without a sanitizer.
-address="halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=1:strict_string_checks=1"
+# An allocation that is refused is the program's to handle, as without a sanitizer. No stacks on the heap: 11 MB a thread,
+# which an engine with a limit of its own does not have, for an error that safe Rust cannot make.
+address="halt_on_error=1:detect_leaks=1:detect_stack_use_after_return=0:strict_string_checks=1"
 address="$address:quarantine_size_mb=64:allocator_may_return_null=1"
 leaks="suppressions=$place/sanitize.supp:print_suppressions=0"
 # sanitized COMMAND…: its own log folder is the caller's
@@ -73,7 +74,6 @@ install -m 0755 "$place/target/$target/release/itembank-engine" "$place/itembank
 cat >"$place/itembank-engine" <<END
 #!/bin/sh
 export ASAN_OPTIONS='$address:log_path=$reports/report' LSAN_OPTIONS='$leaks'
-: >>'$reports/started'
 echo \$\$ >>'$reports/started'
 exec '$place/itembank-engine.real' "\$@"
 END
@@ -83,9 +83,11 @@ step "the engine with sanitizers behind PostgreSQL $PG: ${tests[*]}"
 throwaway_start sanitize "itembank_embed.engine_path = '$place/itembank-engine'"
 export ITEMBANK_ENGINE_PATH=$place/itembank-engine
 log=$LOGS/sanitize-tests.log
-# What measures memory, or the process's own name, is about an engine as it is shipped.
+# Not these: the environment of the engine, which has the options here; and what waits for a queue to fill within a time
+# that an engine as it is shipped needs.
+without=(--deselect tests/engine/test_access.py::test_the_engine_has_nothing_of_the_server --ignore tests/engine/test_orphans.py)
 tests_pass() {
-    dev/pytest.sh -p no:cacheprovider -m 'not backend' --color=no "${tests[@]}" >"$log" 2>&1
+    dev/pytest.sh -p no:cacheprovider -m 'not backend' --color=no "${without[@]}" "${tests[@]}" >"$log" 2>&1
 }
 outcome 'the tests of the engine' tests_pass
 note "$(tail -n 1 "$log"); their output: $log"
