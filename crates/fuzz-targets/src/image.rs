@@ -15,7 +15,7 @@ pub fn image(bytes: &[u8]) {
     assert_eq!(promised, Ok((image.width, image.height)));
     assert_eq!(image.pixels.len(), image.width * image.height * 3);
     assert!(image.width as u64 * image.height as u64 <= LIMITS.max_pixels);
-    let filter = if bytes.len() % 3 == 0 { Filter::Bilinear } else { Filter::Bicubic };
+    let filter = if bytes.len().is_multiple_of(3) { Filter::Bilinear } else { Filter::Bicubic };
     let (width, height) = smart_resize(image.width, image.height, &RULE).unwrap_or((33, 17));
     check(&resize(&image, width, height, filter), width, height);
     check(&resize(&image, 7, image.height, filter), 7, image.height);

@@ -21,8 +21,11 @@ pub use metrics::metrics;
 pub use protocol::protocol;
 pub use tokenizer::tokenizer;
 
+/// What a target does with its bytes.
+pub type Target = fn(&[u8]);
+
 /// The targets by name, as `fuzz/corpus` and `fuzz/regressions` have them.
-pub const TARGETS: [(&str, fn(&[u8])); 5] = [
+pub const TARGETS: [(&str, Target); 5] = [
     ("image", image),
     ("manifest", manifest),
     ("metrics", metrics),
