@@ -1,4 +1,4 @@
--- From 0.1.0 to 0.2.0: who may use what, comments on everything, arguments of judge named like the columns that they fill.
+-- From 0.1.0 to 0.2.0: who may use what, comments on everything.
 \echo Use "ALTER EXTENSION itembank_embed UPDATE TO '0.2.0'" to load this file. \quit
 
 -- Functions in C -----------------------------------------------------------------------------------
@@ -44,40 +44,31 @@ CREATE OR REPLACE FUNCTION observe_bpref(state internal, query_id text, rank big
 
 -- Functions in SQL ---------------------------------------------------------------------------------
 
--- An argument's name cannot be replaced.
-DROP FUNCTION judge(text, text, int, text, text);
-CREATE FUNCTION judge(query_id text, item_id text, grade int, assessor text DEFAULT current_user,
-                      note text DEFAULT NULL) RETURNS int
+CREATE FUNCTION embedding_record_removed(tbl regclass, given jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-#variable_conflict use_column
-DECLARE
-    missing text := CASE WHEN judge.query_id IS NULL THEN 'query_id' WHEN judge.item_id IS NULL THEN 'item_id'
-                         WHEN judge.grade IS NULL THEN 'grade' WHEN judge.assessor IS NULL THEN 'assessor' END;
-    former int;
 BEGIN
-    IF missing IS NOT NULL THEN
-        RAISE EXCEPTION '% must not be null', missing USING ERRCODE = 'invalid_parameter_value',
-            DETAIL = 'A judgement is one assessor''s grade for one pair of query and item.',
-            HINT = pg_catalog.format('Give a value for %s.', missing);
+    IF given ? 'targets' THEN
+        DELETE FROM @extschema@.embedding_columns AS c WHERE c.tbl = $1 AND given -> 'targets' ? c.target::text;
+        IF (given ->> 'reports')::bool THEN
+            DELETE FROM @extschema@.embedding_migrations AS m WHERE m.tbl = $1 AND given -> 'targets' ? m.target::text;
+        END IF;
+        RETURN;
     END IF;
-    SELECT j.grade INTO former FROM @extschema@.evaluation_judgements AS j
-    WHERE j.query_id = judge.query_id AND j.item_id = judge.item_id AND j.assessor = judge.assessor
-    FOR UPDATE;
-    INSERT INTO @extschema@.evaluation_judgements AS j (query_id, item_id, assessor, grade, note)
-    VALUES (judge.query_id, judge.item_id, judge.assessor, judge.grade, judge.note)
-    ON CONFLICT (query_id, item_id, assessor) DO UPDATE
-    SET grade = excluded.grade, judged_at = excluded.judged_at, note = coalesce(excluded.note, j.note);
-    RETURN former;
+    -- Anybody may hold what is nobody's any more, and must not keep those waiting who have nothing to do with it. A column
+    -- takes its progress along, so that has to be gone first.
+    DELETE FROM @extschema@.embedding_progress AS p WHERE p.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_progress AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl) FOR UPDATE OF g SKIP LOCKED));
+    DELETE FROM @extschema@.embedding_columns AS c WHERE c.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_columns AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl)
+          AND NOT EXISTS (SELECT FROM @extschema@.embedding_progress AS p WHERE p.tbl = g.tbl AND p.target = g.target)
+        FOR UPDATE OF g SKIP LOCKED));
+    DELETE FROM @extschema@.embedding_migrations AS m WHERE m.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_migrations AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl) FOR UPDATE OF g SKIP LOCKED));
 END
-$$;
-
-CREATE FUNCTION embedding_record_removed(tbl regclass, given jsonb) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
-AS $$
-    DELETE FROM @extschema@.embedding_columns AS c
-    WHERE CASE WHEN given ? 'targets' THEN c.tbl = $1 AND given -> 'targets' ? c.target::text
-               ELSE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = c.tbl) END
 $$;
 
 CREATE FUNCTION embedding_record_keys(tbl regclass, given jsonb) RETURNS void
@@ -186,7 +177,8 @@ BEGIN
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tbl);
     -- The registry first: what it names may not be dropped.
-    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object(
+        'targets', ARRAY[c.target], 'reports', NOT keep_column)::text);
     PERFORM @extschema@.embedding_make_triggers(tbl);
     IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
         EXECUTE format('DROP TABLE %s', c.queue);
@@ -272,6 +264,41 @@ BEGIN
 END
 $$;
 
+CREATE OR REPLACE FUNCTION embedding_fill_safely(tbl regclass, target name, ids bigint[], again bool DEFAULT true)
+    RETURNS TABLE (id bigint, outcome text, code text, error text)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    size int := cardinality(ids);
+    filled jsonb;
+    state text;
+    message text;
+BEGIN
+    -- Halves are cut by subscripts, which count from 1 in one dimension: a slice of another array is all of it, or nothing.
+    ids := ARRAY(SELECT u FROM unnest(ids) AS u);
+    BEGIN
+        filled := (SELECT jsonb_agg(to_jsonb(f)) FROM @extschema@.embedding_fill(tbl, target, ids) AS f);
+        RETURN QUERY SELECT r.id, r.outcome, r.code, r.error
+                     FROM jsonb_to_recordset(filled) AS r (id bigint, outcome text, code text, error text);
+        RETURN;
+    EXCEPTION WHEN OTHERS THEN
+        GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, message = MESSAGE_TEXT;
+        IF state <> '08006' AND NOT @extschema@.embedding_is_row_fault(state) THEN
+            RAISE;
+        END IF;
+    END;
+    IF size > 1 THEN
+        RETURN QUERY SELECT * FROM @extschema@.embedding_fill_safely(tbl, target, ids[:size / 2]);
+        RETURN QUERY SELECT * FROM @extschema@.embedding_fill_safely(tbl, target, ids[size / 2 + 1:]);
+    ELSIF again AND state = '08006' THEN
+        RETURN QUERY SELECT * FROM @extschema@.embedding_fill_safely(tbl, target, ids, false);
+    ELSE
+        RETURN QUERY SELECT ids[1], 'failed', state, message;
+    END IF;
+END
+$$;
+
 CREATE OR REPLACE FUNCTION embedding_backfill_finish(tbl regclass, target name, last bigint, stuck bool) RETURNS bool
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -327,6 +354,53 @@ BEGIN
     SELECT (jsonb_populate_record(NULL::@extschema@.embedding_progress, p || jsonb_build_object('target',
                 CASE p ->> 'target' WHEN current_one.target THEN leaving.target ELSE arriving.target END))).*
     FROM jsonb_array_elements(progress) AS p;
+END
+$$;
+
+CREATE OR REPLACE PROCEDURE embedding_swap(tbl regclass, target name, batch int)
+    LANGUAGE plpgsql
+AS $$
+DECLARE
+    current_one @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    coming @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
+    queued record;
+    failed bigint; -- when it was last seen that they matter to nobody
+    more bool;
+    outcome text := 'busy';
+    most int := 4;
+    told timestamptz := clock_timestamp();
+BEGIN
+    IF coming.tbl IS NULL THEN -- another session has ended the migration meanwhile: the try says so
+        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, 0);
+    END IF;
+    LOOP
+        LOOP
+            more := @extschema@.embedding_catch_up(tbl, coming.target, batch);
+            CALL @extschema@.embedding_next_transaction();
+            SELECT * INTO queued FROM @extschema@.embedding_queued(coming);
+            EXIT WHEN NOT more OR queued.waiting <= most OR clock_timestamp() > told + interval '10 s';
+        END LOOP;
+        IF outcome = 'busy' AND queued.waiting <= most THEN
+            failed := queued.failed;
+            PERFORM @extschema@.embedding_require_filled(current_one, coming);
+            CALL @extschema@.embedding_wait_for_snapshots();
+        END IF;
+        IF queued.waiting <= most THEN
+            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failed);
+            CALL @extschema@.embedding_next_transaction();
+        END IF;
+        EXIT WHEN outcome = 'swapped';
+        most := least(@extschema@.embedding_swap_most(), most + 2);
+        IF clock_timestamp() > told + interval '10 s' THEN
+            told := clock_timestamp();
+            RAISE NOTICE 'the swap of "%" waits for a moment when %', target, CASE outcome
+                WHEN 'busy' THEN format('fewer rows wait for their vectors than now, %s', queued.waiting)
+                ELSE 'no transaction uses table ' || tbl::text END
+                USING HINT = 'Nothing is locked in between; cancel it, and call it again later.';
+        END IF;
+        PERFORM pg_sleep(0.1);
+        CALL @extschema@.embedding_next_transaction();
+    END LOOP;
 END
 $$;
 
@@ -419,7 +493,8 @@ BEGIN
     FOR c IN SELECT e.* FROM pg_event_trigger_dropped_objects() AS d
                  JOIN @extschema@.embedding_columns AS e ON e.tbl = d.objid
              WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
-        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object(
+            'targets', ARRAY[c.target], 'reports', true)::text);
         IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
             EXECUTE format('DROP TABLE %s', c.queue);
         END IF;
@@ -476,55 +551,87 @@ END
 $$;
 
 -- Who may use what: sql/privileges.sql says why ----------------------------------------------------
--- What a GRANT in a script of an extension leaves behind as an object's initial privileges is all that it has, what an
--- administrator has granted before included; dumps would leave that out from then on. So it is taken out again.
+-- With a search path of its own: in that of a script anybody who may make operators in the extension's schema has his called.
 
 DO $upgrade$
 DECLARE
-    granted record;
-    others CONSTANT jsonb := (
-        SELECT pg_catalog.jsonb_agg(DISTINCT pg_catalog.jsonb_build_object('class', d.classid, 'object', d.objid, 'role', a.grantee))
-        FROM pg_depend AS d
-            LEFT JOIN pg_class AS c ON d.classid = 'pg_class'::regclass AND c.oid = d.objid
-            LEFT JOIN pg_proc AS p ON d.classid = 'pg_proc'::regclass AND p.oid = d.objid
-            LEFT JOIN pg_init_privs AS i ON i.classoid = d.classid AND i.objoid = d.objid AND i.objsubid = 0
-            CROSS JOIN LATERAL pg_catalog.aclexplode(coalesce(c.relacl, p.proacl)) AS a
-        WHERE d.refclassid = 'pg_extension'::regclass AND d.deptype = 'e'
-          AND d.refobjid = (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'itembank_embed')
-          AND a.grantee NOT IN (0, coalesce(c.relowner, p.proowner))
-          AND NOT EXISTS (SELECT FROM pg_catalog.aclexplode(i.initprivs) AS b WHERE b.grantee = a.grantee));
+    path CONSTANT text := pg_catalog.current_setting('search_path');
+    this oid;
+    watching record;
 BEGIN
-    REVOKE UPDATE, DELETE ON embedding_columns, embedding_progress, embedding_migrations FROM PUBLIC;
-    REVOKE SELECT ON itembank_engine FROM PUBLIC;
-    REVOKE EXECUTE ON FUNCTION engine_status(), engine_models(), engine_summary() FROM PUBLIC;
-    GRANT EXECUTE ON FUNCTION engine_status(), engine_models(), engine_summary() TO pg_monitor;
-    GRANT SELECT ON itembank_engine TO pg_monitor;
-    GRANT SELECT, INSERT, UPDATE, DELETE ON evaluation_judgements TO pg_database_owner;
-    REVOKE EXECUTE ON FUNCTION embedding_guard(), embedding_forget(), embedding_dropped(), embedding_changed() FROM PUBLIC;
-    REVOKE EXECUTE ON FUNCTION
-        metric_combine(internal, internal), metric_serialize(internal), metric_deserialize(bytea, internal), metric_mean(internal),
-        observe_recall(internal, text, bigint, int, int), observe_precision(internal, text, bigint, int, int),
-        observe_hit_rate(internal, text, bigint, int, int), observe_judged(internal, text, bigint, int, int),
-        observe_ndcg(internal, text, bigint, int, int), observe_ndcg_gain(internal, text, bigint, int, int, text),
-        observe_reciprocal_rank(internal, text, bigint, int), observe_reciprocal_rank_at(internal, text, bigint, int, int),
-        observe_average_precision(internal, text, bigint, int), observe_average_precision_at(internal, text, bigint, int, int),
-        observe_r_precision(internal, text, bigint, int), observe_bpref(internal, text, bigint, int)
-        FROM PUBLIC;
-    REVOKE EXECUTE ON FUNCTION
-        embedding_record_removed(regclass, jsonb), embedding_record_keys(regclass, jsonb),
-        embedding_record_progress(regclass, jsonb), embedding_record_swapped(regclass, jsonb)
-        FROM PUBLIC;
-    FOR granted IN SELECT * FROM pg_catalog.jsonb_to_recordset(others) AS o (class oid, object oid, role oid) LOOP
-        UPDATE pg_init_privs AS i
-        SET initprivs = ARRAY(SELECT item FROM pg_catalog.unnest(i.initprivs) AS item
-                              WHERE NOT EXISTS (SELECT FROM pg_catalog.aclexplode(ARRAY[item]) AS a
-                                                WHERE a.grantee = granted.role))
-        WHERE i.classoid = granted.class AND i.objoid = granted.object AND i.objsubid = 0;
-        -- PostgreSQL 17 and later note the roles besides.
-        DELETE FROM pg_shdepend AS s
-        WHERE s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = pg_catalog.current_database())
-          AND s.classid = granted.class AND s.objid = granted.object AND s.refobjid = granted.role AND s.deptype = 'i';
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    this := (SELECT e.oid FROM pg_extension AS e WHERE e.extname = 'itembank_embed');
+    -- Who was let look at the view by name keeps what it calls; in dumps, too.
+    FOR watching IN
+        SELECT r.rolname, bool_or(a.is_grantable) AS is_grantable
+        FROM (SELECT c.relacl FROM pg_class AS c WHERE c.oid = '@extschema@.itembank_engine'::regclass
+              UNION ALL
+              SELECT t.attacl FROM pg_attribute AS t WHERE t.attrelid = '@extschema@.itembank_engine'::regclass) AS g (acl)
+            CROSS JOIN LATERAL aclexplode(g.acl) AS a
+            JOIN pg_roles AS r ON r.oid = a.grantee
+            JOIN pg_class AS v ON v.oid = '@extschema@.itembank_engine'::regclass AND v.relowner <> r.oid
+        WHERE a.privilege_type = 'SELECT' AND has_function_privilege(r.oid, '@extschema@.engine_models()', 'EXECUTE')
+        GROUP BY r.rolname
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO %I%s', '@extschema@.engine_models()'::regprocedure, watching.rolname,
+                       CASE WHEN watching.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END);
     END LOOP;
+
+    REVOKE UPDATE, DELETE ON @extschema@.embedding_columns, @extschema@.embedding_progress, @extschema@.embedding_migrations FROM PUBLIC;
+    REVOKE SELECT ON @extschema@.itembank_engine FROM PUBLIC;
+    REVOKE EXECUTE ON FUNCTION @extschema@.engine_status(), @extschema@.engine_models(), @extschema@.engine_summary() FROM PUBLIC;
+    GRANT EXECUTE ON FUNCTION @extschema@.engine_status(), @extschema@.engine_models(), @extschema@.engine_summary() TO pg_monitor;
+    GRANT SELECT ON @extschema@.itembank_engine TO pg_monitor;
+    GRANT SELECT, INSERT, UPDATE, DELETE ON @extschema@.evaluation_judgements TO pg_database_owner;
+    REVOKE EXECUTE ON FUNCTION
+        @extschema@.embedding_guard(), @extschema@.embedding_forget(), @extschema@.embedding_dropped(),
+        @extschema@.embedding_changed(),
+        @extschema@.embedding_record_removed(regclass, jsonb), @extschema@.embedding_record_keys(regclass, jsonb),
+        @extschema@.embedding_record_progress(regclass, jsonb), @extschema@.embedding_record_swapped(regclass, jsonb),
+        @extschema@.metric_combine(internal, internal), @extschema@.metric_serialize(internal),
+        @extschema@.metric_deserialize(bytea, internal), @extschema@.metric_mean(internal),
+        @extschema@.observe_recall(internal, text, bigint, int, int), @extschema@.observe_precision(internal, text, bigint, int, int),
+        @extschema@.observe_hit_rate(internal, text, bigint, int, int), @extschema@.observe_judged(internal, text, bigint, int, int),
+        @extschema@.observe_ndcg(internal, text, bigint, int, int),
+        @extschema@.observe_ndcg_gain(internal, text, bigint, int, int, text),
+        @extschema@.observe_reciprocal_rank(internal, text, bigint, int),
+        @extschema@.observe_reciprocal_rank_at(internal, text, bigint, int, int),
+        @extschema@.observe_average_precision(internal, text, bigint, int),
+        @extschema@.observe_average_precision_at(internal, text, bigint, int, int),
+        @extschema@.observe_r_precision(internal, text, bigint, int), @extschema@.observe_bpref(internal, text, bigint, int)
+        FROM PUBLIC;
+
+    -- In a script these statements have noted all that an object grants now as what it was made with, what administrators
+    -- have granted and revoked since included; dumps would leave that out. What CREATE EXTENSION makes is noted instead.
+    UPDATE pg_init_privs AS i
+    SET initprivs = acldefault('r', c.relowner) || format('%s=%s/%s', m.grantee, m.rights, c.relowner::regrole)::aclitem
+    FROM (VALUES ('@extschema@.embedding_columns'::regclass, '', 'ar'),
+                 ('@extschema@.embedding_progress', '', 'ar'),
+                 ('@extschema@.embedding_migrations', '', 'ar'),
+                 ('@extschema@.evaluation_judgements', 'pg_database_owner', 'arwd'),
+                 ('@extschema@.itembank_engine', 'pg_monitor', 'r')) AS m (relation, grantee, rights)
+        JOIN pg_class AS c ON c.oid = m.relation
+    WHERE i.classoid = 'pg_class'::regclass AND i.objoid = c.oid AND i.objsubid = 0;
+    -- Of functions those have an entry whose rights a release has changed: PUBLIC has none of these.
+    UPDATE pg_init_privs AS i
+    SET initprivs = ARRAY[makeaclitem(p.proowner, p.proowner, 'EXECUTE', false)]
+                    || CASE WHEN p.proname IN ('engine_status', 'engine_models', 'engine_summary')
+                            THEN ARRAY[makeaclitem('pg_monitor'::regrole, p.proowner, 'EXECUTE', false)] END
+    FROM pg_depend AS d JOIN pg_proc AS p ON p.oid = d.objid
+    WHERE d.classid = 'pg_proc'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = this AND d.deptype = 'e'
+      AND i.classoid = d.classid AND i.objoid = d.objid AND i.objsubid = 0;
+    DELETE FROM pg_init_privs AS i USING pg_depend AS d -- of columns
+    WHERE d.classid = 'pg_class'::regclass AND d.refclassid = 'pg_extension'::regclass AND d.refobjid = this AND d.deptype = 'e'
+      AND i.classoid = d.classid AND i.objoid = d.objid AND i.objsubid <> 0;
+    -- PostgreSQL 17 and later note the roles besides.
+    DELETE FROM pg_shdepend AS s USING pg_depend AS d
+    WHERE d.refclassid = 'pg_extension'::regclass AND d.refobjid = this AND d.deptype = 'e'
+      AND s.dbid = (SELECT b.oid FROM pg_database AS b WHERE b.datname = current_database())
+      AND s.classid = d.classid AND s.objid = d.objid AND s.deptype = 'i'
+      AND NOT EXISTS (SELECT FROM pg_init_privs AS i, aclexplode(i.initprivs) AS a
+                      WHERE i.classoid = s.classid AND i.objoid = s.objid AND i.objsubid = s.objsubid
+                        AND (a.grantee = s.refobjid OR a.grantor = s.refobjid));
+    PERFORM set_config('search_path', path, true);
 END
 $upgrade$;
 
@@ -539,7 +646,8 @@ COMMENT ON FUNCTION embedding_may(regclass) IS
 COMMENT ON FUNCTION embedding_require_owner(regclass) IS
     'internal: an error for who has not the rights of a table''s owner';
 COMMENT ON FUNCTION embedding_guard() IS
-    'internal: lets rows of embedding_columns and embedding_progress be written with the rights of their table''s owner only';
+    'internal: lets rows of embedding_columns, embedding_progress and embedding_migrations be written with the rights of '
+    'their table''s owner only';
 COMMENT ON FUNCTION embedding_column(regclass, name) IS
     'internal: an embedding column as it is registered, or an error';
 COMMENT ON FUNCTION embedding_pgvector() IS

@@ -12,13 +12,13 @@ CREATE TABLE evaluation_judgements (
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.evaluation_judgements', '');
 
 -- The former grade is NULL where there was none. A note stays until another one is given.
-CREATE FUNCTION judge(query_id text, item_id text, grade int, assessor text DEFAULT current_user,
+CREATE FUNCTION judge(query text, item text, grade int, assessor text DEFAULT current_user,
                       note text DEFAULT NULL) RETURNS int
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 #variable_conflict use_column
 DECLARE
-    missing text := CASE WHEN judge.query_id IS NULL THEN 'query_id' WHEN judge.item_id IS NULL THEN 'item_id'
+    missing text := CASE WHEN query IS NULL THEN 'query' WHEN item IS NULL THEN 'item'
                          WHEN judge.grade IS NULL THEN 'grade' WHEN judge.assessor IS NULL THEN 'assessor' END;
     former int;
 BEGIN
@@ -28,10 +28,10 @@ BEGIN
             HINT = pg_catalog.format('Give a value for %s.', missing);
     END IF;
     SELECT j.grade INTO former FROM @extschema@.evaluation_judgements AS j
-    WHERE j.query_id = judge.query_id AND j.item_id = judge.item_id AND j.assessor = judge.assessor
+    WHERE j.query_id = query AND j.item_id = item AND j.assessor = judge.assessor
     FOR UPDATE;
     INSERT INTO @extschema@.evaluation_judgements AS j (query_id, item_id, assessor, grade, note)
-    VALUES (judge.query_id, judge.item_id, judge.assessor, judge.grade, judge.note)
+    VALUES (query, item, judge.assessor, judge.grade, judge.note)
     ON CONFLICT (query_id, item_id, assessor) DO UPDATE
     SET grade = excluded.grade, judged_at = excluded.judged_at, note = coalesce(excluded.note, j.note);
     RETURN former;

@@ -21,7 +21,8 @@ GRANT SELECT, INSERT ON embedding_columns, embedding_progress, embedding_migrati
 GRANT SELECT ON itembank_progress TO PUBLIC;
 
 -- Judgements are nobody's own, and no row is the business of some only: who may judge may name any assessor. The database's
--- owner has them without being a superuser, since he dumps and restores them; others have what is granted to them.
+-- owner has them without being a superuser, since he dumps and restores them; others have what is granted to them. In a
+-- schema that is not his he needs USAGE besides, which an extension cannot give away: the schema is not its own.
 GRANT SELECT, INSERT, UPDATE, DELETE ON evaluation_judgements TO pg_database_owner;
 
 -- What no statement calls: triggers and aggregates run these by the right of who made them. The exception is

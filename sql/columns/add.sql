@@ -346,7 +346,8 @@ BEGIN
     END IF;
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', tbl);
     -- The registry first: what it names may not be dropped.
-    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+    PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object(
+        'targets', ARRAY[c.target], 'reports', NOT keep_column)::text);
     PERFORM @extschema@.embedding_make_triggers(tbl);
     IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
         EXECUTE format('DROP TABLE %s', c.queue);

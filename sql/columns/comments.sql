@@ -26,7 +26,8 @@ COMMENT ON FUNCTION embedding_may(regclass) IS
 COMMENT ON FUNCTION embedding_require_owner(regclass) IS
     'internal: an error for who has not the rights of a table''s owner';
 COMMENT ON FUNCTION embedding_guard() IS
-    'internal: lets rows of embedding_columns and embedding_progress be written with the rights of their table''s owner only';
+    'internal: lets rows of embedding_columns, embedding_progress and embedding_migrations be written with the rights of '
+    'their table''s owner only';
 COMMENT ON FUNCTION embedding_column(regclass, name) IS
     'internal: an embedding column as it is registered, or an error';
 COMMENT ON FUNCTION embedding_pgvector() IS

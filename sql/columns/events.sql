@@ -60,7 +60,8 @@ BEGIN
     FOR c IN SELECT e.* FROM pg_event_trigger_dropped_objects() AS d
                  JOIN @extschema@.embedding_columns AS e ON e.tbl = d.objid
              WHERE d.classid = 'pg_class'::regclass AND d.objsubid = 0 LOOP
-        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object('targets', ARRAY[c.target])::text);
+        PERFORM @extschema@.embedding_record(c.tbl, 'removed', json_build_object(
+            'targets', ARRAY[c.target], 'reports', true)::text);
         IF EXISTS (SELECT FROM pg_class WHERE oid = c.queue) THEN
             EXECUTE format('DROP TABLE %s', c.queue);
         END IF;

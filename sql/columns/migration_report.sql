@@ -1,6 +1,7 @@
 -- What a migration found: how far two models agree on a table's rows, and which of them ranks what was judged better.
 
--- A row for each report, kept after the columns are gone.
+-- A row for each report. It goes with the column that it is about, and stays with one that is kept without being one of
+-- embeddings; what is left of tables that are gone goes with the next add_embedding: their numbers are used again.
 CREATE TABLE embedding_migrations (
     tbl           regclass NOT NULL,
     target        name NOT NULL,

@@ -114,13 +114,33 @@ $$;
 
 -- What embedding_record does about a table once it knows that the caller has its owner's rights. With those of the
 -- extension's owner, hence for nobody else to call, and with nothing in it that somebody else has written.
--- Columns that are no embedding columns any more: {"targets": [...]}; of tables that are gone: {}.
+-- Columns that are no embedding columns any more: {"targets": [...]}, with the reports of their migrations where these are
+-- of no use any more: {"targets": [...], "reports": true}. What is left of tables that are gone: {}.
 CREATE FUNCTION embedding_record_removed(tbl regclass, given jsonb) RETURNS void
-    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    DELETE FROM @extschema@.embedding_columns AS c
-    WHERE CASE WHEN given ? 'targets' THEN c.tbl = $1 AND given -> 'targets' ? c.target::text
-               ELSE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = c.tbl) END
+BEGIN
+    IF given ? 'targets' THEN
+        DELETE FROM @extschema@.embedding_columns AS c WHERE c.tbl = $1 AND given -> 'targets' ? c.target::text;
+        IF (given ->> 'reports')::bool THEN
+            DELETE FROM @extschema@.embedding_migrations AS m WHERE m.tbl = $1 AND given -> 'targets' ? m.target::text;
+        END IF;
+        RETURN;
+    END IF;
+    -- Anybody may hold what is nobody's any more, and must not keep those waiting who have nothing to do with it. A column
+    -- takes its progress along, so that has to be gone first.
+    DELETE FROM @extschema@.embedding_progress AS p WHERE p.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_progress AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl) FOR UPDATE OF g SKIP LOCKED));
+    DELETE FROM @extschema@.embedding_columns AS c WHERE c.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_columns AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl)
+          AND NOT EXISTS (SELECT FROM @extschema@.embedding_progress AS p WHERE p.tbl = g.tbl AND p.target = g.target)
+        FOR UPDATE OF g SKIP LOCKED));
+    DELETE FROM @extschema@.embedding_migrations AS m WHERE m.ctid = ANY (ARRAY(
+        SELECT g.ctid FROM @extschema@.embedding_migrations AS g
+        WHERE NOT EXISTS (SELECT FROM pg_class AS t WHERE t.oid = g.tbl) FOR UPDATE OF g SKIP LOCKED));
+END
 $$;
 
 -- The key of a column of the table has operators of other types: {"target": ...}.

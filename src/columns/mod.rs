@@ -21,7 +21,7 @@ pub use hash::content_hash;
 pub use model::{dimensions, fingerprint};
 pub use query::embed_query;
 
-use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing};
+use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights_now};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::text::Text;
 use crate::postgres::{extension, registry, trigger::Statement};
@@ -136,14 +136,17 @@ pub fn record(table: pg_sys::Oid, what: &str, given: &str) -> Result<(), Fault> 
     };
     let schema = extension::schema()?;
     let registry = registry::table().ok_or_else(extension::missing)?;
-    let _registrar = AsRegistrar::of(registry, table);
+    let registrar = AsRegistrar::of(registry, table);
     Spi::connect(|_| {
         let sql = format!(
             "SELECT {schema}.embedding_record_{what}($1::pg_catalog.regclass, $2::pg_catalog.jsonb)"
         );
-        spi::execute(&sql, &[Parameter::Oid(table), Parameter::Text(Some(given))])?;
-        Ok(())
-    })
+        spi::execute(&sql, &[Parameter::Oid(table), Parameter::Text(Some(given))]).map(drop)
+    })?;
+    drop(registrar);
+    // A table that was being made or given away meanwhile is in what the statement has seen.
+    require_rights_now(table);
+    Ok(())
 }
 
 /// What draining a queue by one batch came to: taken, embedded, shared, unchanged, failed, busy.

@@ -152,6 +152,21 @@ pub fn require_rights(table: pg_sys::Oid) {
     }
 }
 
+/// The same by all that has been committed so far, and not by what this session has heard of it last.
+pub fn require_rights_now(table: pg_sys::Oid) {
+    // SAFETY: within a transaction. Others hear of a table before it is unlocked by who has made it, so to have the lock
+    // is to know. It is given back at once: numbers that are nobody's yet must not be taken from who makes a table.
+    unsafe {
+        pg_sys::AcceptInvalidationMessages();
+        if owner(table).is_none() {
+            pg_sys::LockRelationOid(table, pg_sys::AccessShareLock as i32);
+            pg_sys::AcceptInvalidationMessages();
+            pg_sys::UnlockRelationOid(table, pg_sys::AccessShareLock as i32);
+        }
+    }
+    require_rights(table);
+}
+
 fn owner(table: pg_sys::Oid) -> Option<pg_sys::Oid> {
     // SAFETY: a look at the catalog; the tuple is released before anything can fail.
     unsafe {

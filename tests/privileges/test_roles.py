@@ -2,6 +2,7 @@
 
 import subprocess
 import threading
+import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -157,20 +158,58 @@ def test_a_stranger_changes_and_stops_nothing(usual, statement):
 
 def test_nobody_becomes_the_registrar(usual):
     """What an owner writes into the registry through the gate is of his own tables alone."""
+    progress = "SELECT done, total FROM embedding_progress WHERE tbl = {}::regclass"
+    with session(usual, OWNER) as owner:
+        others = owner.execute("SELECT 'items'::regclass::oid").fetchone()[0]
     with session(usual, APP) as app:
         app.execute("CREATE TEMP TABLE mine (id int PRIMARY KEY, body text)")
-        forged = """SELECT embedding_record('pg_temp.mine', 'progress',
-                        '{"target": "embedding", "tbl": "items", "done": 0}')"""
-        app.execute(forged)
-        app.execute("""SELECT embedding_record('pg_temp.mine', 'removed',
-                           '{"targets": ["embedding"], "tbl": "items"}')""")
+        app.execute("INSERT INTO mine VALUES (1, 'a'), (2, 'b')")
+        app.execute(f"SELECT add_embedding('mine', 'embedding', '{TINY}', 'body')")
+        mine = progress.format("'pg_temp.mine'")
+        assert app.execute(mine).fetchone() == (2, 2)
+        # Another table of the same column's name, by name and by number.
+        app.execute(f"""SELECT embedding_record('pg_temp.mine', 'progress',
+            '{{"target": "embedding", "tbl": "{others}", "done": 0, "total": 1}}')""")
+        assert app.execute(mine).fetchone() == (0, 1)
+        app.execute("""SELECT embedding_record('pg_temp.mine', 'swapped',
+            '{"target": "embedding", "tbl": "items", "swapped": true}')""")
+        app.execute(f"""SELECT embedding_record('pg_temp.mine', 'removed',
+            '{{"targets": ["embedding"], "tbl": "{others}", "reports": true}}')""")
+        assert app.execute(mine).fetchone() is None
         with pytest.raises(psycopg.Error) as caught:
             app.execute("SELECT embedding_record('pg_temp.mine', 'removed(null); --', '{}')")
         assert caught.value.sqlstate == "22023"
         assert app.execute("SELECT current_user").fetchone() == (APP,)
     with session(usual, OWNER) as owner:
-        done = "SELECT done, total FROM itembank_progress WHERE target = 'embedding'"
-        assert owner.execute(done).fetchone() == (20, 20)
+        assert owner.execute(progress.format("'items'")).fetchone() == (20, 20)
+        known = "SELECT count(*) FROM embedding_columns WHERE tbl = 'items'::regclass"
+        assert owner.execute(known).fetchone() == (1,)
+
+
+def test_a_table_that_is_being_made_is_not_nobodys(usual):
+    """A stranger does not see it yet, and learns whose it is before anything of his is done."""
+    told = []
+
+    def remove(table: int) -> None:
+        with session(usual, STRANGER) as stranger:
+            given = '{"targets": ["embedding"]}'
+            statement = f"SELECT embedding_record({table}::oid, 'removed', '{given}')"
+            told.append(refused(stranger, statement))
+
+    with session(usual, OWNER) as owner:
+        with owner.transaction():
+            owner.execute("CREATE TABLE made (id int PRIMARY KEY, body text)")
+            owner.execute(f"SELECT add_embedding('made', 'embedding', '{TINY}', 'body')")
+            table = owner.execute("SELECT 'made'::regclass::oid").fetchone()[0]
+            remover = threading.Thread(target=remove, args=(table,))
+            remover.start()
+            remover.join(1)
+            assert remover.is_alive() and not told
+        remover.join(20)
+        assert len(told) == 1 and "must be owner" in told[0]
+        kept = "SELECT count(*) FROM embedding_columns WHERE tbl = 'made'::regclass"
+        assert owner.execute(kept).fetchone() == (1,)
+        owner.execute("DROP TABLE made")
 
 
 def test_what_others_have_is_not_counted_for_a_stranger(usual):
@@ -194,40 +233,132 @@ def test_no_path_is_told(usual):
             assert not any(folder in text for folder in folders), text
 
 
+REGISTRY = ("embedding_columns", "embedding_progress", "embedding_migrations")
+
+
+def works(here) -> None:
+    """What an owner does with tables of his own; a migration does wait for older transactions."""
+    with session(here, OWNER) as owner:
+        owner.execute("SET lock_timeout = '5s'")
+        owner.execute("UPDATE items SET question = question || '.' WHERE id = 1")
+        owner.execute("CALL backfill('items')")
+        owner.execute("CREATE TABLE late (id int PRIMARY KEY, body text)")
+        owner.execute("INSERT INTO late VALUES (1, 'a'), (2, 'b')")
+        owner.execute(f"SELECT add_embedding('late', 'embedding', '{TINY}', 'body')")
+        owner.execute("CALL backfill('late')")
+        owner.execute("SELECT drop_embedding('late', 'embedding')")
+        owner.execute("DROP TABLE late")
+
+
 def test_a_writer_is_not_kept_waiting(usual):
     """By a stranger's open transaction that has taken every lock that it can have."""
-    with session(usual, STRANGER) as stranger, session(usual, OWNER) as owner:
-        with stranger.transaction():
-            for table in ("embedding_columns", "embedding_progress", "embedding_migrations"):
-                stranger.execute(f"SELECT * FROM {table}")
-                stranger.execute(f"LOCK TABLE {table} IN ACCESS SHARE MODE")
-            done = threading.Event()
+    with session(usual, STRANGER) as stranger, stranger.transaction():
+        stranger.execute("CREATE TEMP TABLE mine (id int PRIMARY KEY, body text) ON COMMIT DROP")
+        for table in REGISTRY:
+            stranger.execute(f"SELECT * FROM {table}")
+            stranger.execute(f"LOCK TABLE {table} IN ROW EXCLUSIVE MODE")
+        # Rows of its own, in each of the tables.
+        stranger.execute(f"SELECT add_embedding('mine', 'embedding', '{TINY}', 'body')")
+        stranger.execute("""INSERT INTO embedding_migrations
+            (tbl, target, old_model, new_model, sampled, metrics)
+            VALUES ('mine', 'embedding', 'a', 'b', 1, '{}')""")
+        for what, given in (
+            ("progress", '{"target": "embedding", "done": 0}'),
+            ("keys", '{"target": "embedding"}'),
+            ("swapped", '{"target": "embedding", "swapped": true}'),
+        ):
+            stranger.execute("SELECT embedding_record('mine', %s, %s)", (what, given))
+        works(usual)
+        raise psycopg.Rollback
 
-            def write():
-                owner.execute("UPDATE items SET question = question || '.' WHERE id = 1")
-                owner.execute("CALL backfill('items')")
-                done.set()
 
-            writer = threading.Thread(target=write)
-            writer.start()
-            assert done.wait(20)
-        writer.join()
+def left_behind(here) -> psycopg.Connection:
+    """A table of STRANGER's that will go with its session, with a row in each of the registry's."""
+    stranger = session(here, STRANGER)
+    stranger.execute("CREATE TEMP TABLE mine (id int PRIMARY KEY, body text)")
+    stranger.execute(f"SELECT add_embedding('mine', 'embedding', '{TINY}', 'body')")
+    stranger.execute("""INSERT INTO embedding_migrations
+        (tbl, target, old_model, new_model, sampled, metrics)
+        VALUES ('mine', 'embedding', 'a', 'b', 1, '{}')""")
+    return stranger
+
+
+@pytest.mark.parametrize("what", ["removed", "progress", "swapped"])
+def test_what_is_left_of_a_strangers_tables_stops_nobody(usual, what):
+    """Though anybody may hold it. Who adds an embedding column later takes it away."""
+    gone = f"""SELECT count(*) FROM {REGISTRY[0]} FULL JOIN {REGISTRY[1]} USING (tbl, target)
+                   FULL JOIN {REGISTRY[2]} USING (tbl, target)
+               WHERE NOT EXISTS (SELECT FROM pg_class AS c WHERE c.oid = tbl)"""
+    with session(usual, STRANGER) as holder:
+        with left_behind(usual) as leaving:
+            table = leaving.execute("SELECT 'mine'::regclass::oid").fetchone()[0]
+            if what != "removed":
+                holder.execute("BEGIN")
+                given = '{"target": "embedding", "swapped": true}'
+                holder.execute("SELECT embedding_record(%s::oid, %s, %s)", (table, what, given))
+        wait_until_gone(usual, table)
+        if what == "removed":
+            holder.execute("BEGIN")
+            holder.execute("SELECT embedding_record(%s::oid, 'removed', '{}')", (table,))
+        works(usual)
+        with session(usual, OWNER) as owner:
+            assert owner.execute(gone).fetchone() == (1,)
+        holder.execute("ROLLBACK")
+    works(usual)
+    with session(usual, OWNER) as owner:
+        assert owner.execute(gone).fetchone() == (0,)
+
+
+def wait_until_gone(here, table: int) -> None:
+    """The end of a session is not the end of its connection."""
+    with session(here, OWNER) as owner:
+        for _ in range(200):
+            there = owner.execute("SELECT count(*) FROM pg_class WHERE oid = %s", (table,))
+            if there.fetchone() == (0,):
+                return
+            time.sleep(0.05)
+    pytest.fail("the table is still there")
+
+
+def dump(here, role) -> subprocess.CompletedProcess:
+    """pg_dump by a role."""
+    program = Path(setting("ITEMBANK_TEST_PGBIN")) / "pg_dump"
+    url = make_conninfo(here, user=role)
+    made = subprocess.run([program, "-d", url], check=False, capture_output=True, text=True)
+    if "password authentication failed" in made.stderr:
+        pytest.skip("the server is reached by TCP and its password alone")
+    return made
 
 
 def test_the_owner_of_the_database_dumps_it_with_its_judgements(usual):
     with session(usual, OWNER) as owner:
         assert owner.execute("SELECT count(*) FROM evaluation_judgements").fetchone() == (1,)
-    program = Path(setting("ITEMBANK_TEST_PGBIN")) / "pg_dump"
-    dump = subprocess.run(
-        [program, "-d", make_conninfo(usual, user=OWNER)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    if "password authentication failed" in dump.stderr:
-        pytest.skip("the server is reached by TCP and its password alone")
-    assert dump.returncode == 0, dump.stderr
-    assert "COPY public.evaluation_judgements" in dump.stdout and "\nq\t1\t" in dump.stdout
+    made = dump(usual, OWNER)
+    assert made.returncode == 0, made.stderr
+    assert "COPY public.evaluation_judgements" in made.stdout and "\nq\t1\t" in made.stdout
+
+
+def test_reports_go_with_what_they_are_about(usual):
+    """Whoever owns the table has them removed; they stay with a column that is kept."""
+    reports = "SELECT target FROM embedding_migrations WHERE tbl = %s ORDER BY target"
+    with session(usual, OWNER) as owner:
+        owner.execute("CREATE TABLE reported (id int PRIMARY KEY, body text)")
+        table = owner.execute("SELECT 'reported'::regclass::oid").fetchone()[0]
+        for target in "abc":
+            owner.execute(f"SELECT add_embedding('reported', '{target}', '{TINY}', 'body')")
+            owner.execute(f"""INSERT INTO embedding_migrations
+                (tbl, target, old_model, new_model, sampled, metrics)
+                VALUES ('reported', '{target}', 'x', 'y', 1, '{{}}')""")
+        owner.execute("SELECT drop_embedding('reported', 'a')")
+        assert owner.execute(reports, (table,)).fetchall() == [("b",), ("c",)]
+        owner.execute("SELECT drop_embedding('reported', 'b', keep_column => true)")
+        assert owner.execute(reports, (table,)).fetchall() == [("b",), ("c",)]
+        owner.execute("DROP TABLE reported")
+        assert owner.execute(reports, (table,)).fetchall() == [("b",)]
+        owner.execute("CREATE TABLE other (id int PRIMARY KEY, body text)")
+        owner.execute(f"SELECT add_embedding('other', 'e', '{TINY}', 'body')")
+        owner.execute("DROP TABLE other")
+        assert owner.execute(reports, (table,)).fetchall() == []
 
 
 CLOSED = f"""
@@ -306,6 +437,21 @@ def test_a_schema_of_its_own_is_closed_but_to_who_was_let_in(closed):
         for statement in MONITORED + ADMINISTERED:
             app.execute("SET search_path = itembank")
             refused(app, statement)
+
+
+def test_the_owner_of_the_database_dumps_a_schema_that_was_opened(closed):
+    """To him; it is a superuser's."""
+    with session(closed, APP) as app:
+        for what in ("TABLES", "SEQUENCES"):
+            app.execute(f"GRANT SELECT ON ALL {what} IN SCHEMA shop TO {OWNER}")
+    before = dump(closed, OWNER)
+    assert before.returncode != 0 and "schema itembank" in before.stderr, before.stderr
+    with psycopg.connect(closed, autocommit=True) as admin:
+        admin.execute(f"GRANT USAGE ON SCHEMA itembank TO {OWNER}")
+        done = dump(closed, OWNER)
+        admin.execute(f"REVOKE USAGE ON SCHEMA itembank FROM {OWNER}")
+    assert done.returncode == 0, done.stderr
+    assert "COPY itembank.evaluation_judgements" in done.stdout
 
 
 def test_who_only_writes_needs_nothing_of_the_extension(closed):

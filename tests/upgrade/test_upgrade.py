@@ -24,8 +24,11 @@ from private_cluster import cluster
 pytestmark = pytest.mark.server
 
 HERE = Path(__file__).parent
-SCRIPTS = sorted(HERE.glob("itembank_embed--*.sql"))
-FORMER = [script.stem.partition("--")[2] for script in SCRIPTS]
+SCRIPTS = list(HERE.glob("itembank_embed--*.sql"))
+FORMER = sorted(
+    (script.stem.partition("--")[2] for script in SCRIPTS),
+    key=lambda version: [int(number) for number in version.split(".")],
+)
 CURRENT = tomllib.loads((ROOT / "Cargo.toml").read_text())["workspace"]["package"]["version"]
 INSUFFICIENT_PRIVILEGE = "42501"
 UPDATE = "ALTER EXTENSION itembank_embed UPDATE"
@@ -117,6 +120,9 @@ DATA = """
     CREATE VIEW bank.measured AS
         SELECT recall_at_k(id::text, 1, 1, 5) FROM bank.generated;
     CREATE VIEW bank.progress AS SELECT tbl, state FROM itembank_progress;
+    CREATE FUNCTION bank.grade(item text, grade int) RETURNS int BEGIN ATOMIC
+        SELECT judge(query => 'q9', item => item, grade => grade);
+    END;
 """
 KEPT = """
     SELECT 'judged', j::text FROM evaluation_judgements AS j
@@ -167,6 +173,9 @@ def assert_works(connection) -> None:
         "SELECT count(*) FROM pooled_judgements()",
     ):
         assert connection.execute(query).fetchone()[0] > 0, query
+    assert connection.execute("SELECT bank.grade('1', 1)").fetchone() == (None,)
+    assert connection.execute("SELECT bank.grade('1', 2)").fetchone() == (1,)
+    connection.execute("DELETE FROM evaluation_judgements WHERE query_id = 'q9'")
 
 
 @pytest.mark.parametrize("version", FORMER)
@@ -232,13 +241,16 @@ def test_who_updates(server, version):
             assert connection.execute(VERSION).fetchone() == (version,)
 
 
+JUDGE = "FUNCTION public.judge(query text, item text, grade integer, assessor text, note text)"
 GRANTS = {
     "FUNCTION public.load_model(name text)": "EXECUTE",
     "FUNCTION public.engine_summary()": "EXECUTE",
-    "FUNCTION public.engine_models()": "EXECUTE",
+    JUDGE: "EXECUTE",
     "TABLE public.evaluation_judgements": "SELECT,INSERT",
     "TABLE public.itembank_engine": "SELECT",
 }
+# What the view calls, which everybody could.
+CALLED = "FUNCTION public.engine_models()"
 
 
 @pytest.mark.parametrize("version", FORMER)
@@ -252,18 +264,97 @@ def test_what_was_granted_before_is_kept_and_dumped(server, version):
         connection.execute(UPDATE)
     dump = server.client("pg_dump", "-d", server.conninfo("granted"))
     found = dict(re.findall(r"GRANT (?:ALL|.+) ON (.+) TO (ops);", dump))
-    assert set(found) == set(GRANTS), dump
+    assert set(found) == {*GRANTS, CALLED}, dump
     server.psql("restored", dump)
-    with server.connect("restored") as connection, connection.transaction():
-        connection.execute("SET LOCAL ROLE ops")
-        for name in ("evaluation_judgements", "itembank_engine"):
-            connection.execute(f"SELECT count(*) FROM {name}")
-        connection.execute("SELECT engine_summary()")
     for name in ("granted", "restored"):
         with server.connect(name) as connection:
-            for what in GRANTS:
+            with connection.transaction():
+                connection.execute("SET LOCAL ROLE ops")
+                for relation in ("evaluation_judgements", "itembank_engine"):
+                    connection.execute(f"SELECT * FROM {relation}")
+                connection.execute("SELECT engine_summary()")
+            for what in (*GRANTS, CALLED):
                 connection.execute(f"REVOKE ALL ON {what} FROM ops")
             # Nothing else of the role is left in this database.
             left = """SELECT count(*) FROM pg_shdepend WHERE refobjid = 'ops'::regrole AND dbid = (
                           SELECT oid FROM pg_database WHERE datname = current_database())"""
             assert connection.execute(left).fetchone() == (0,)
+
+
+# Each with what a dump says of it after the upgrade.
+BEFORE = {
+    "GRANT SELECT ON evaluation_judgements TO PUBLIC": [
+        "GRANT SELECT ON TABLE public.evaluation_judgements TO PUBLIC;"
+    ],
+    "REVOKE SELECT, INSERT ON embedding_columns FROM PUBLIC": [
+        "REVOKE SELECT,INSERT ON TABLE public.embedding_columns FROM PUBLIC;"
+    ],
+    "GRANT SELECT ON evaluation_judgements TO pg_monitor": [
+        "GRANT SELECT ON TABLE public.evaluation_judgements TO pg_monitor;"
+    ],
+    "GRANT EXECUTE ON FUNCTION load_model(text) TO pg_monitor": [
+        "GRANT ALL ON FUNCTION public.load_model(name text) TO pg_monitor;"
+    ],
+    "GRANT SELECT (total) ON embedding_progress TO ops": [
+        "GRANT SELECT(total) ON TABLE public.embedding_progress TO ops;"
+    ],
+    # What it has by now in any case.
+    "GRANT SELECT ON itembank_engine TO pg_monitor": [],
+    "GRANT EXECUTE ON FUNCTION engine_summary() TO pg_monitor": [],
+    "REVOKE UPDATE, DELETE ON embedding_migrations FROM PUBLIC": [],
+    # Who could not look at the view still cannot.
+    "REVOKE EXECUTE ON FUNCTION engine_models() FROM PUBLIC": [],
+    "GRANT SELECT ON itembank_engine TO ops": [
+        "GRANT SELECT ON TABLE public.itembank_engine TO ops;"
+    ],
+}
+
+
+@pytest.mark.parametrize("version", FORMER)
+def test_what_everybody_was_granted_or_denied_is_dumped(server, version):
+    """And what a role that a new installation knows had before."""
+    server.create("fresh", "granted", "restored")
+    with server.connect("granted") as connection, server.connect("fresh") as fresh:
+        create(connection, version)
+        for statement in BEFORE:
+            connection.execute(statement)
+        connection.execute(UPDATE)
+        create(fresh)
+        wanted, upgraded = catalog.snapshot(fresh), catalog.snapshot(connection)
+    for name, about in wanted.items():
+        assert upgraded[name].get("initial rights") == about.get("initial rights"), name
+    dump = server.client("pg_dump", "-d", server.conninfo("granted"))
+    found = re.findall(r"^(?:GRANT|REVOKE) .+;$", dump, re.MULTILINE)
+    assert sorted(found) == sorted(line for lines in BEFORE.values() for line in lines)
+    server.psql("restored", dump)
+    with server.connect("restored") as connection:
+        assert catalog.differences(upgraded, catalog.snapshot(connection)) == []
+
+
+# An operator is found by its types, and one of just these is nearer than one of PostgreSQL's own.
+TRAP = """
+    CREATE FUNCTION {schema}.trap(a oid, b {type}) RETURNS bool LANGUAGE plpgsql AS $$
+    BEGIN
+        RAISE EXCEPTION 'called as %', current_user;
+    END $$;
+    CREATE OPERATOR {schema}.= (FUNCTION = {schema}.trap, LEFTARG = oid, RIGHTARG = {type});
+    CREATE OPERATOR {schema}.<> (FUNCTION = {schema}.trap, LEFTARG = oid, RIGHTARG = {type});
+"""
+
+
+@pytest.mark.parametrize("schema", ["public", "ext"])
+@pytest.mark.parametrize("version", FORMER)
+def test_nobody_elses_code_is_run(server, version, schema):
+    """Where others may make functions in the extension's schema."""
+    server.create("shared")
+    with server.connect("shared") as admin:
+        create(admin, version, schema)
+        admin.execute(f"GRANT CREATE, USAGE ON SCHEMA {schema} TO guest")
+        with server.connect("shared", user="guest") as guest:
+            for kind in ("regclass", "regproc", "regrole", "regnamespace", "int4", "int8"):
+                guest.execute(TRAP.format(schema=schema, type=kind))
+            guest.execute(f"SET search_path = {schema}")
+            with pytest.raises(psycopg.Error, match="called as guest"):
+                guest.execute("SELECT 1::oid = 'pg_class'::regclass")
+        admin.execute(UPDATE)
+        assert admin.execute(VERSION).fetchone() == (CURRENT,)
