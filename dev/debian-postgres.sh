@@ -5,6 +5,7 @@
 # The release need not be the machine's own: packages and keys come by way of the machine's own apt.
 #   DEBIAN_MIRROR=…   where from, instead of the mirror that apt uses
 source "$(dirname "$0")/lib.sh"
+source "$ROOT/dev/debian-mirror.sh"
 
 major=${1:-}
 case $major in
@@ -26,15 +27,7 @@ for program in apt-get apt-cache dpkg-deb; do
         die "PostgreSQL $major is made of Debian's packages, and $program is missing on this machine" "$yours"
 done
 
-# Before the first `apt-get update` of a machine the origin of its sources is not known, only their addresses.
-mirror() {
-    local ask=(apt-get indextargets --format '$(REPO_URI)')
-    {
-        "${ask[@]}" 'Created-By: Packages' 'Origin: Debian' 'Label: Debian'
-        "${ask[@]}" --no-release-info 'Created-By: Packages' | grep '/debian/*$'
-    } | sed -n 1p
-}
-DEBIAN_MIRROR=${DEBIAN_MIRROR:-$(mirror || true)}
+DEBIAN_MIRROR=$(debian_mirror)
 [[ -n $DEBIAN_MIRROR ]] || die "the sources of this machine's apt name no mirror of Debian" \
     "name one: make … DEBIAN_MIRROR=…" "$yours"
 keys=$(compgen -G '/usr/share/keyrings/debian-archive-keyring.[gp]*' | sed -n 1p || true)

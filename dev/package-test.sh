@@ -64,7 +64,8 @@ unpack_debian() {
     cp "${debs[@]}" "$OUT/itembank_embed-$VERSION-pg$DEBIAN_PG-linux-x86_64.tar.gz" \
         "$OUT/itembank_embed-model-multilingual-e5-small-$VERSION.tar.gz" packaging/installed.sh "$CHROOT/packages"
     cp -L /etc/resolv.conf "$CHROOT/etc/resolv.conf"
-    # How this machine's apt reaches its mirror is how that Debian's does.
+    # This machine's mirror, and how its apt reaches it.
+    [[ ! -f $DEV_DIR/trixie/debian.sources ]] || cp "$DEV_DIR/trixie/debian.sources" "$CHROOT/etc/apt/sources.list.d"
     { apt-config dump --format '%F "%v";%n' Acquire | grep -iE '^Acquire::https?::proxy'; } \
         >"$CHROOT/etc/apt/apt.conf.d/90machine" || true
 }
