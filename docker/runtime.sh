@@ -6,6 +6,7 @@ set -euo pipefail
 source dev/versions.env
 
 library=$2/usr/lib/itembank_embed
+doc=$2/usr/share/doc/itembank_embed
 case $1 in
     cpu) wheels=("onnxruntime==$ORT_CPU") ;;
     gpu) read -rd '' -a wheels <<<"onnxruntime-gpu==$ORT_GPU $CUDA_WHEELS" || true ;;
@@ -19,15 +20,19 @@ for wheel in "${wheels[@]}"; do
     rm "$unpacked"/*.whl
 done
 
-mkdir -p "$library" "$2/usr/share/doc/itembank_embed"
+mkdir -p "$library" "$doc"
 cp "$unpacked"/onnxruntime/capi/libonnxruntime*.so* "$library"
 rm -f "$library/libonnxruntime_providers_tensorrt.so"
 (cd "$library" && ln -sf libonnxruntime.so.* libonnxruntime.so)
-cp "$unpacked/onnxruntime/LICENSE" "$2/usr/share/doc/itembank_embed/LICENSE.onnxruntime"
-cp "$unpacked/onnxruntime/ThirdPartyNotices.txt" "$2/usr/share/doc/itembank_embed/ThirdPartyNotices.onnxruntime"
+cp "$unpacked/onnxruntime/LICENSE" "$doc/LICENSE.onnxruntime"
+cp "$unpacked/onnxruntime/ThirdPartyNotices.txt" "$doc"
 if [[ $1 == gpu ]]; then
     find "$unpacked/nvidia" -name '*.so*' -exec cp -n {} "$library" \;
-    find "$unpacked"/nvidia_*.dist-info -name 'License*' -exec cp -n {} "$2/usr/share/doc/itembank_embed/LICENSE.nvidia" \;
+    for package in "$unpacked"/nvidia_*.dist-info; do
+        name=${package##*/}
+        find "$package" -type f -iname '*license*' -exec cat {} + >"$doc/LICENSE.${name%%-*}"
+        [[ -s $doc/LICENSE.${name%%-*} ]] || { echo "$name has no licence" >&2 && exit 1; }
+    done
     # ONNX Runtime's providers find the libraries of CUDA as the system's loader does.
     mkdir -p "$2/etc/ld.so.conf.d"
     echo /usr/lib/itembank_embed >"$2/etc/ld.so.conf.d/itembank_embed.conf"

@@ -46,7 +46,7 @@ def texts_of(folder: Path) -> list[str]:
 def main(feature: str, target: str) -> None:
     """Each text once, under the names of all crates that have it."""
     wanted = linked(feature, target)
-    metadata = json.loads(cargo("metadata", "--format-version", "1"))
+    metadata = json.loads(cargo("metadata", "--format-version", "1", "--filter-platform", target))
     crates = [
         crate
         for crate in metadata["packages"]
