@@ -8,6 +8,7 @@ source "$ROOT/dev/packages.sh"
 cd "$ROOT"
 
 FOLDER=$DEV_DIR/image
+SOURCES=$DEV_DIR/trixie/debian.sources
 DEBIAN=localhost/debian:trixie-slim
 RUST=localhost/rust:slim-trixie
 COMPOSE=localhost/docker-compose:trixie
@@ -68,11 +69,12 @@ fill_rust() {
 }
 
 fill_compose() {
-    local packages='apt-get update -q && apt-get install -y -q --no-install-recommends docker-compose'
-    logged compose buildah_in run "$2" -- env DEBIAN_FRONTEND=noninteractive sh -c "$packages"
+    local packages='apt-get update -q && apt-get install -y -q --no-install-recommends docker-compose' volume=()
+    [[ ! -f $SOURCES ]] || volume=(--volume "$SOURCES:/etc/apt/sources.list.d/debian.sources:ro")
+    logged compose buildah_in run "${volume[@]}" "$2" -- env DEBIAN_FRONTEND=noninteractive sh -c "$packages"
 }
 
-# The machine's own configuration of pip and cargo, as secrets of the build: none of it stays in the image.
+# The machine's own configuration of apt, pip and cargo, as secrets of the build: none of it stays in the image.
 secrets() {
     local authorities=${PIP_CERT:-${SSL_CERT_FILE:-/etc/ssl/certs/ca-certificates.crt}} cargo=${CARGO_HOME:-$HOME/.cargo}
     rm -rf "$FOLDER/secrets"
@@ -84,11 +86,8 @@ secrets() {
         [[ ! -f $authorities ]] || echo 'cert = /run/secrets/ca'
     } >"$FOLDER/secrets/pip"
     cat "$cargo/config.toml" >"$FOLDER/secrets/cargo" 2>/dev/null || : >"$FOLDER/secrets/cargo"
-    if [[ -f $authorities ]]; then
-        cp "$authorities" "$FOLDER/secrets/ca"
-        grep -q '^\[http\]' "$FOLDER/secrets/cargo" || echo '[http]' >>"$FOLDER/secrets/cargo"
-        sed -i 's|^\[http\]|&\ncainfo = "/run/secrets/ca"|' "$FOLDER/secrets/cargo"
-    fi
+    [[ ! -f $authorities ]] || cp "$authorities" "$FOLDER/secrets/ca"
+    [[ ! -f $SOURCES ]] || cp "$SOURCES" "$FOLDER/secrets/apt"
 }
 
 build() {
@@ -113,7 +112,8 @@ sizes() {
     "$VENV/bin/python" tests/image/layers.py "$FOLDER/image.json" "$store-layers/layers.json" "$store-images/images.json" "$NAME"
 }
 
-# What Docker Compose makes of compose.yaml, and of compose.gpu.yaml with it: FOLDER/compose.json and compose.gpu.json
+# What Docker Compose makes of compose.yaml, and of compose.gpu.yaml with it: FOLDER/compose.json and compose.gpu.json; and
+# what it says where there is no password: compose.refused
 compose() {
     local container files gpu
     base "$COMPOSE" "$DEBIAN" "$(stat -c %Y "$DEV_DIR/trixie/root.tar")" fill_compose --cmd bash
@@ -123,6 +123,10 @@ compose() {
         buildah_in run --volume "$ROOT:/src:ro" --workingdir /src "$container" -- env POSTGRES_PASSWORD="$1" \
             docker-compose "${files[@]}" config --format json >"$FOLDER/compose$gpu.json"
     done
+    if buildah_in run --volume "$ROOT:/src:ro" --workingdir /src "$container" -- \
+        docker-compose --env-file /dev/null config --quiet >"$FOLDER/compose.refused" 2>&1; then
+        die 'compose.yaml is content with no password'
+    fi
     buildah_in rm "$container" >/dev/null
 }
 
@@ -134,7 +138,7 @@ try_out() {
     sizes
     compose "a word of 'its' own"
     step "the tests of $NAME"
-    rm -rf "$FOLDER/test"
+    rm -rf "$FOLDER/test" "$FOLDER/test.xml"
     mkdir -p "$FOLDER/test"
     container=$(buildah_in from --pull-never "$NAME")
     export ITEMBANK_IMAGE=$FOLDER/image.json ITEMBANK_COMPOSE=$FOLDER ITEMBANK_IMAGE_TEST=$FOLDER/test ITEMBANK_IMAGE_ROOT
