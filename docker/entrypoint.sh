@@ -6,7 +6,7 @@
 #   POSTGRES_INITDB_ARGS, POSTGRES_HOST_AUTH_METHOD (default: scram-sha-256)
 # and ITEMBANK_DEMO=1, which adds the database `demo` with the sample items.
 # /docker-entrypoint-initdb.d/*.sh, *.sql and *.sql.gz run once, in the order of their names, in POSTGRES_DB.
-# All but POSTGRES_HOST_AUTH_METHOD=trust's warning matters only at the first start.
+# All of this matters only at the first start: a later one reads none of the files, which may be gone then.
 set -euo pipefail
 shopt -s nullglob
 
@@ -16,7 +16,7 @@ die() {
     exit 1
 }
 
-# setting NAME DEFAULT: gives NAME its value, from NAME_FILE where that is set, and takes NAME_FILE out of the environment
+# setting NAME DEFAULT: gives NAME its value, from NAME_FILE where that is set
 setting() {
     local file=$1_FILE value=${!1:-}
     if [[ -n ${!file:-} ]]; then
@@ -24,7 +24,6 @@ setting() {
         value=$(<"${!file}")
     fi
     printf -v "$1" %s "${value:-$2}"
-    unset "$file"
 }
 
 # run_sql DATABASE PSQL-ARGUMENT…: through the socket, as the superuser; a configuration of libpq's is not meant for this
@@ -58,7 +57,7 @@ make_cluster() {
 # Everything that a first start does happens in a folder beside the data directory, which takes its name last: a start
 # that was broken off leaves no half of a data directory, and the next one begins anew. Takes the server's options.
 initialize() {
-    local new=$PGDATA.new
+    local new=$PGDATA.new made=$PGDATA
     [[ -n $POSTGRES_PASSWORD || $POSTGRES_HOST_AUTH_METHOD == trust ]] || die 'POSTGRES_PASSWORD is not set' \
         'give the superuser a password: -e POSTGRES_PASSWORD=…' \
         'or let everybody in who reaches the port: -e POSTGRES_HOST_AUTH_METHOD=trust'
@@ -67,33 +66,58 @@ initialize() {
             'mount a volume, or a folder of this user, at /var/lib/postgresql, and nothing at the data directory itself'
     fi
     make_cluster "$new"
-    # Without TCP, so that nobody takes this for the server.
-    pg_ctl -D "$new" -w -t 300 -s -o "$(printf '%q ' "$@" -c listen_addresses=)" start
+    # Without TCP, so that nobody takes this for the server, and where psql looks for it, whatever the options say.
+    env -u POSTGRES_PASSWORD pg_ctl -D "$new" -w -t 300 -s \
+        -o "$(printf '%q ' "$@" -c listen_addresses= -k /var/run/postgresql -p "${PGPORT:-5432}")" start
     [[ $POSTGRES_DB == postgres ]] || run_sql postgres -v name="$POSTGRES_DB" <<<'CREATE DATABASE :"name"'
     run_sql "$POSTGRES_DB" -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION itembank_embed CASCADE'
     if [[ $ITEMBANK_DEMO == 1 ]]; then
         note 'the sample items and their embeddings, half a minute on two cores'
         (cd /usr/share/itembank_embed/demo && run_sql postgres -f demo.sql)
     fi
+    # The user's scripts find the data directory, and the values of all these variables, where they look for them.
+    export PGDATA=$new POSTGRES_PASSWORD POSTGRES_USER POSTGRES_DB POSTGRES_INITDB_ARGS POSTGRES_HOST_AUTH_METHOD
     run_scripts
     pg_ctl -D "$new" -w -t 300 -s -m fast stop
-    mv "$new" "$PGDATA"
+    mv "$new" "$made"
     note 'the data directory is made'
+}
+
+# give_up EXIT-CODE: the end of a start that was told to end. The server of a first start is in no process group of ours.
+give_up() {
+    trap '' INT TERM
+    if [[ -n $initializing ]]; then
+        note 'stopped during the first start: the next one begins anew'
+        kill -TERM -- "-$initializing" 2>/dev/null || true
+        [[ ! -f $PGDATA.new/postmaster.pid ]] || pg_ctl -D "$PGDATA.new" -s -m immediate stop || true
+        wait "$initializing" || true
+    fi
+    exit "$1"
 }
 
 [[ ${1:-} != -* ]] || set -- postgres "$@"
 if [[ ${1:-} == postgres ]]; then
     [[ $EUID != 0 ]] || die 'PostgreSQL does not run as root' 'run the image as its own user: leave --user out'
-    setting POSTGRES_PASSWORD ''
-    setting POSTGRES_USER postgres
-    setting POSTGRES_DB "$POSTGRES_USER"
-    setting POSTGRES_INITDB_ARGS ''
-    setting POSTGRES_HOST_AUTH_METHOD scram-sha-256
-    setting ITEMBANK_DEMO ''
-    export POSTGRES_USER POSTGRES_DB
-    [[ $POSTGRES_HOST_AUTH_METHOD != trust ]] || note 'warning: everybody who reaches the port is let in without a password'
-    [[ -s $PGDATA/PG_VERSION ]] || initialize "${@:2}"
+    # The first process has no signal's default action, and bash acts only when what it waits for lets it: `wait` does.
+    initializing=
+    trap 'give_up 130' INT
+    trap 'give_up 143' TERM
+    if [[ ! -s $PGDATA/PG_VERSION ]]; then
+        setting POSTGRES_PASSWORD ''
+        setting POSTGRES_USER postgres
+        setting POSTGRES_DB "$POSTGRES_USER"
+        setting POSTGRES_INITDB_ARGS ''
+        setting POSTGRES_HOST_AUTH_METHOD scram-sha-256
+        setting ITEMBANK_DEMO ''
+        set -m # in a process group of its own
+        initialize "${@:2}" </dev/null &
+        initializing=$!
+        set +m
+        wait "$initializing"
+        initializing=
+    fi
+    [[ ${POSTGRES_HOST_AUTH_METHOD:-} != trust ]] || note 'warning: everybody who reaches the port is let in without a password'
     # No session can read it from the environment of the server.
-    unset POSTGRES_PASSWORD
+    unset POSTGRES_PASSWORD {POSTGRES_{PASSWORD,USER,DB,INITDB_ARGS,HOST_AUTH_METHOD},ITEMBANK_DEMO}_FILE
 fi
 exec "$@"
