@@ -1,48 +1,21 @@
 """The image as its user meets it: started as by compose.yaml, asked by psql, stopped, started."""
 
-import json
 import os
+import re
 import shutil
 import signal
 import tomllib
 from pathlib import Path
 
 import pytest
-from container import Container, Image
 
 ROOT = Path(__file__).resolve().parents[2]
+pytest_plugins = ["image_fixtures"]
+
 SCRIPT = """
 CREATE TABLE from_script (of text);
 INSERT INTO from_script VALUES (embed('multilingual-e5-small', 'a')::text);
 """
-
-
-@pytest.fixture(scope="session")
-def image():
-    return Image()
-
-
-@pytest.fixture(scope="session")
-def service():
-    """The service as Docker Compose reads it from compose.yaml."""
-    return compose_service("compose.json")
-
-
-def compose_service(name: str) -> dict:
-    file = Path(os.environ["ITEMBANK_COMPOSE"]) / name
-    return json.loads(file.read_text())["services"]["itembank"]
-
-
-@pytest.fixture(scope="session")
-def place(image):
-    """The volumes, empty and as Docker makes them: with owner and mode of the image's folders."""
-    place = Path(os.environ["ITEMBANK_IMAGE_TEST"])
-    (place / "models").mkdir()
-    for volume in ("data", "refused", "killed"):
-        (place / volume).mkdir()
-        shutil.copystat(image.root / "var/lib/postgresql", place / volume)
-        os.chown(place / volume, 999, 999)
-    return place
 
 
 def by_distance(query: str) -> str:
@@ -54,22 +27,9 @@ def volumes(place):
 
 
 @pytest.fixture(scope="session")
-def start(image, place):
-    """Starts a container; whatever a test leaves running is killed at the end."""
-    started = []
-
-    def start(name: str, **options) -> Container:
-        started.append(Container(image, place / f"{name}.log", **options))
-        return started[-1]
-
-    yield start
-    for container in started:
-        container.stop(signal.SIGKILL)
-
-
-@pytest.fixture(scope="session")
-def container(start, place, service):
+def container(start, place, data_volume, service):
     """The item bank of compose.yaml, with a further model and a script of the user's."""
+    data_volume("data")
     shutil.copytree(ROOT / "tests/fixtures/models/tiny-bert", place / "models/tiny-bert")
     (place / "initdb.d").mkdir()
     (place / "initdb.d/10-script.sql").write_text(SCRIPT)
@@ -78,13 +38,6 @@ def container(start, place, service):
     container = start("first", volumes=volumes(place) | extra, **options)
     container.wait_healthy()
     return container
-
-
-def test_no_start_without_a_password(start, place):
-    refused = start("refused", volumes={"/var/lib/postgresql": place / "refused"})
-    assert refused.process.wait(60) == 1
-    assert "POSTGRES_PASSWORD is not set" in refused.log.read_text()
-    assert not list((place / "refused").iterdir())
 
 
 def test_another_command_runs_instead(start):
@@ -185,26 +138,6 @@ def test_stops_at_once_and_starts_again(start, place, container, number):
     assert "was not properly shut down" not in said
 
 
-def test_a_first_start_that_was_killed_leaves_nothing_half(start, place):
-    options = {
-        "volumes": {"/var/lib/postgresql": place / "killed"},
-        "environment": {"POSTGRES_PASSWORD_FILE": "/var/lib/postgresql/password"},
-    }
-    (place / "killed/password").write_text("from a file\n")
-    os.chmod(place / "killed/password", 0o644)
-    killed = start("killed", **options)
-    while not list(place.glob("killed/*/data.new/PG_VERSION")):
-        assert killed.process.poll() is None, killed.log.read_text()
-    assert killed.stop(signal.SIGKILL) != 0
-    assert not list(place.glob("killed/*/data"))
-    again = start("killed", **options)
-    again.wait_healthy()
-    extensions = "SELECT count(*) FROM pg_extension WHERE extname = 'itembank_embed'"
-    by_password = ("--host=127.0.0.1",)
-    assert again.psql(extensions, "postgres", *by_password, PGPASSWORD="from a file") == "1"
-    assert again.stop() == 0
-
-
 def test_nothing_is_left_of_the_build(image):
     programs = {
         file.name
@@ -239,6 +172,42 @@ def test_nothing_is_left_of_the_build(image):
         (image.root / "var/cache/apt/archives").glob("*.deb")
     )
     assert not list((image.root / "var/lib/postgresql").iterdir())
+    # A key that all who have the image have.
+    assert not list((image.root / "etc/ssl/private").iterdir())
+
+
+def test_nothing_is_left_of_the_machine_that_built_it(image):
+    """Its name and its name servers, and the mirror that packages came from."""
+    for name in ("hostname", "hosts", "resolv.conf", "machine-id"):
+        file = image.root / "etc" / name
+        assert not file.exists() or not file.read_text()
+    debootstrap = Path(shutil.which("debootstrap")).read_text()
+    default = re.search('^DEF_MIRROR="(.*)"', debootstrap, re.MULTILINE)[1]
+    sources = list((image.root / "etc/apt").rglob("*.sources"))
+    assert not list((image.root / "etc/apt").rglob("*.list")) and len(sources) == 1
+    mirrors = re.findall("^URIs: (.*)", sources[0].read_text(), re.MULTILINE)
+    assert mirrors == [default, f"{default}-security"]
+
+
+def test_licences(image):
+    """Of everything that the image adds to Debian; the texts that they ask for."""
+    texts = {
+        file.name: file.read_text(errors="replace")
+        for file in (image.root / "usr/share/doc/itembank_embed").iterdir()
+    }
+    assert "Apache License" in texts["LICENSE"]
+    crates = texts["THIRD-PARTY-LICENSES"]
+    for crate in ("pgrx", "ort", "tokenizers"):
+        assert re.search(rf"^{crate} [0-9.a-z-]+: .*(MIT|Apache-2.0)", crates, re.MULTILINE)
+    assert "Permission is hereby granted" in crates and "WITHOUT WARRANTIES" in crates
+    assert re.search(r"Files: models/multilingual-e5-small.*Expat", texts["copyright"], re.DOTALL)
+    assert "MIT License" in texts["LICENSE.onnxruntime"] and texts["ThirdPartyNotices.txt"]
+    pins = (ROOT / "dev/versions.env").read_text()
+    wheels = set(re.findall(r"\b(nvidia_\w+)==", pins))
+    gpu = list((image.root / "usr/lib/itembank_embed").glob("libcudart.*"))
+    licences = {name.removeprefix("LICENSE.") for name in texts if "nvidia" in name}
+    assert licences == (wheels if gpu else set())
+    assert all("NVIDIA" in texts[f"LICENSE.{name}"] for name in licences)
 
 
 def test_configuration(image):
@@ -253,9 +222,11 @@ def test_configuration(image):
     assert set(config["Volumes"]) == {"/var/lib/postgresql", "/models"}
 
 
-def test_compose(service):
+def test_compose(service, compose):
     assert {volume["target"] for volume in service["volumes"]} == {"/var/lib/postgresql", "/models"}
     assert [(port["host_ip"], port["target"]) for port in service["ports"]] == [("127.0.0.1", 5432)]
-    gpu = compose_service("compose.gpu.json")
+    refused = (Path(os.environ["ITEMBANK_COMPOSE"]) / "compose.refused").read_text()
+    assert "POSTGRES_PASSWORD" in refused and ".env" in refused
+    gpu = compose("compose.gpu.json")
     assert gpu["build"]["args"] == {"ORT": "gpu"} and gpu["image"] == "itembank_embed:gpu"
     assert gpu["deploy"]["resources"]["reservations"]["devices"][0]["capabilities"] == ["gpu"]

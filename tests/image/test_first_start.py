@@ -1,0 +1,107 @@
+"""The first start of the image, which makes the data directory: with everything that its user may
+ask of it, refused, stopped and killed.
+"""
+
+import gzip
+import os
+import signal
+import time
+
+import pytest
+
+pytest_plugins = ["image_fixtures"]
+
+DATA = "/var/lib/postgresql"
+SCRIPTS = "/docker-entrypoint-initdb.d"
+
+
+def wait_for(what, container, seconds=120):
+    until = time.monotonic() + seconds
+    while not what():
+        assert container.process.poll() is None, container.log.read_text()
+        assert time.monotonic() < until, container.log.read_text()
+        time.sleep(0.05)
+
+
+def secret(volume):
+    """A password in a file; the variable that names it."""
+    (volume / "password").write_text("from a file\n")
+    os.chmod(volume / "password", 0o644)
+    return {"POSTGRES_PASSWORD_FILE": f"{DATA}/password"}
+
+
+def test_no_start_without_a_password(start, data_volume):
+    volume = data_volume("refused")
+    refused = start("refused", volumes={DATA: volume})
+    assert refused.process.wait(60) == 1
+    assert "POSTGRES_PASSWORD is not set" in refused.log.read_text()
+    assert not list(volume.iterdir())
+
+
+def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volume):
+    volume, scripts = data_volume("own"), place / "own.d"
+    scripts.mkdir()
+    line = "# $POSTGRES_USER $POSTGRES_DB $POSTGRES_PASSWORD"
+    (scripts / "10-settings.sh").write_text(f'echo "{line}" >>"$PGDATA/pg_hba.conf"\n')
+    (scripts / "20-table.sql.gz").write_bytes(gzip.compress(b"CREATE TABLE zipped ();"))
+    (scripts / "30-socket.sh").write_text(
+        'psql -c "CREATE TABLE by_script ()" --username="$POSTGRES_USER" --dbname="$POSTGRES_DB"\n'
+    )
+    options = {
+        "volumes": {DATA: volume, SCRIPTS: scripts},
+        "command": ["postgres", "-p", "6000", "-c", "unix_socket_directories=/tmp"],
+        # The database of the sample items is there already.
+        "environment": {"POSTGRES_USER": "demo", "ITEMBANK_DEMO": "1", **secret(volume)},
+    }
+    made = "'zipped'::regclass, 'by_script'::regclass"
+    ask = f"SELECT current_setting('port'), count(embedding), {made} FROM items"
+    by_password = ("demo", "--username=demo", "--host=127.0.0.1", "--port=6000")
+    first = start("own", **options)
+    first.wait_healthy()
+    found = first.psql(ask, *by_password, PGPASSWORD="from a file")
+    assert found == "6000|546|zipped|by_script"
+    assert first.stop() == 0
+    settings = next(volume.glob("*/data/pg_hba.conf")).read_text()
+    assert settings.splitlines()[-1] == "# demo demo from a file"
+    # As where a secret is only given for the first start.
+    (volume / "password").unlink()
+    again = start("own-again", **options)
+    again.wait_healthy(60)
+    assert again.psql("SELECT 1", *by_password, PGPASSWORD="from a file") == "1"
+    assert again.stop() == 0
+    assert SCRIPTS not in again.log.read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("during", ["initdb", "a script", "a statement"])
+def test_stops_at_once(start, place, data_volume, number, during):
+    """By the signals of Ctrl-C, of `docker stop`, and of everybody else."""
+    name = f"stopped-{during.replace(' ', '-')}-{number.name}"
+    volume, scripts = data_volume(name), place / f"{name}.d"
+    scripts.mkdir()
+    if during == "a script":
+        (scripts / "sleep.sh").write_text(f"touch {DATA}/begun; sleep 1000\n")
+    if during == "a statement":
+        (scripts / "sleep.sql").write_text(f"\\! touch {DATA}/begun\nSELECT pg_sleep(1000);\n")
+    mark = "*/data.new/PG_VERSION" if during == "initdb" else "begun"
+    options = {"volumes": {DATA: volume, SCRIPTS: scripts}}
+    stopped = start(name, environment={"POSTGRES_PASSWORD": "a"}, **options)
+    wait_for(lambda: list(volume.glob(mark)), stopped)
+    assert stopped.stop(number, seconds=8) == 128 + number
+    assert "stopped during the first start" in stopped.log.read_text()
+    assert not list(volume.glob("*/data"))
+
+
+def test_one_that_was_killed_leaves_nothing_half(start, data_volume):
+    volume = data_volume("killed")
+    options = {"volumes": {DATA: volume}, "environment": secret(volume)}
+    killed = start("killed", **options)
+    wait_for(lambda: list(volume.glob("*/data.new/PG_VERSION")), killed)
+    assert killed.stop(signal.SIGKILL) != 0
+    assert not list(volume.glob("*/data"))
+    again = start("killed", **options)
+    again.wait_healthy()
+    extensions = "SELECT count(*) FROM pg_extension WHERE extname = 'itembank_embed'"
+    by_password = ("--host=127.0.0.1",)
+    assert again.psql(extensions, "postgres", *by_password, PGPASSWORD="from a file") == "1"
+    assert again.stop() == 0
