@@ -5,15 +5,18 @@
 # `make image` builds it without Docker. Every version stands in dev/versions.env, but for the base images' here.
 #
 # Mirrors and registries of your own come as secrets, which leave nothing in the image:
-#   --secret id=apt,src=debian.sources --secret id=pip,src=pip.conf --secret id=cargo,src=config.toml
-#   --secret id=ca,src=ca.crt   whom cargo trusts; pip where its file says so: cert = /run/secrets/ca
+#   --secret id=apt,src=apt.conf --secret id=pip,src=pip.conf --secret id=cargo,src=config.toml
+#   --secret id=debian.sources,src=debian.sources   where apt.conf says so: Dir::Etc::SourceParts "/dev/null";
+#                                                   Dir::Etc::SourceList "/etc/apt/secret.sources";
+#   --secret id=ca,src=ca.crt                       whom cargo trusts; pip where its file says so: cert = /run/secrets/ca
 ARG BASE_IMAGE=debian:trixie-slim
 ARG RUST_IMAGE=rust:1.95-slim-trixie
 
 
 # What Python is needed for. No source of the extension comes into these stages: a change of it fetches nothing.
 FROM ${BASE_IMAGE} AS exporter
-RUN --mount=type=secret,id=apt,target=/etc/apt/sources.list.d/debian.sources \
+RUN --mount=type=secret,id=apt,target=/etc/apt/apt.conf.d/secret \
+    --mount=type=secret,id=debian.sources,target=/etc/apt/secret.sources \
     apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends ca-certificates python3 python3-venv && \
     rm -rf /var/lib/apt/lists/*
@@ -41,7 +44,8 @@ RUN --mount=type=secret,id=pip,target=/etc/pip.conf --mount=type=secret,id=ca,ta
 
 FROM ${RUST_IMAGE} AS build
 ARG PG=17
-RUN --mount=type=secret,id=apt,target=/etc/apt/sources.list.d/debian.sources \
+RUN --mount=type=secret,id=apt,target=/etc/apt/apt.conf.d/secret \
+    --mount=type=secret,id=debian.sources,target=/etc/apt/secret.sources \
     apt-get update && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends build-essential \
         ca-certificates clang libclang-dev libssl-dev pkg-config postgresql-server-dev-$PG python3 && \
     rm -rf /var/lib/apt/lists/*
@@ -75,7 +79,8 @@ FROM ${BASE_IMAGE}
 ARG PG=17
 # The number of the user is fixed, since volumes outlive images. The key is made by a package's installation: in an image
 # it would be the same for all, and known to them.
-RUN --mount=type=secret,id=apt,target=/etc/apt/sources.list.d/debian.sources \
+RUN --mount=type=secret,id=apt,target=/etc/apt/apt.conf.d/secret \
+    --mount=type=secret,id=debian.sources,target=/etc/apt/secret.sources \
     groupadd --system --gid 999 postgres && \
     useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres && \
     mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf && \

@@ -16,3 +16,6 @@ debian_mirror() {
         "${ask[@]}" --no-release-info 'Created-By: Packages' | grep "/debian${1:-}/*\$" || true
     } 2>/dev/null | sed -n 1p
 }
+
+# How apt reaches a mirror, as lines for the configuration of another Debian's apt
+apt_proxies() { apt-config dump --format '%F "%v";%n' Acquire 2>/dev/null | grep -iE '^Acquire::https?::proxy' || true; }

@@ -5,6 +5,7 @@
 #   ORT=cpu|gpu   which ONNX Runtime, the CPU's by default
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/packages.sh"
+source "$ROOT/dev/debian-mirror.sh"
 cd "$ROOT"
 
 FOLDER=$DEV_DIR/image
@@ -87,7 +88,11 @@ secrets() {
     } >"$FOLDER/secrets/pip"
     cat "$cargo/config.toml" >"$FOLDER/secrets/cargo" 2>/dev/null || : >"$FOLDER/secrets/cargo"
     [[ ! -f $authorities ]] || cp "$authorities" "$FOLDER/secrets/ca"
-    [[ ! -f $SOURCES ]] || cp "$SOURCES" "$FOLDER/secrets/apt"
+    apt_proxies >"$FOLDER/secrets/apt"
+    if [[ -f $SOURCES ]]; then
+        cp "$SOURCES" "$FOLDER/secrets/debian.sources"
+        printf 'Dir::Etc::%s;\n' 'SourceParts "/dev/null"' 'SourceList "/etc/apt/secret.sources"' >>"$FOLDER/secrets/apt"
+    fi
 }
 
 build() {

@@ -5,6 +5,7 @@
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/postgres-choice.sh"
 source "$ROOT/dev/packages.sh"
+source "$ROOT/dev/debian-mirror.sh"
 cd "$ROOT"
 
 OUT=$ROOT/target/package
@@ -66,8 +67,7 @@ unpack_debian() {
     cp -L /etc/resolv.conf "$CHROOT/etc/resolv.conf"
     # This machine's mirror, and how its apt reaches it.
     [[ ! -f $DEV_DIR/trixie/debian.sources ]] || cp "$DEV_DIR/trixie/debian.sources" "$CHROOT/etc/apt/sources.list.d"
-    { apt-config dump --format '%F "%v";%n' Acquire | grep -iE '^Acquire::https?::proxy'; } \
-        >"$CHROOT/etc/apt/apt.conf.d/90machine" || true
+    apt_proxies >"$CHROOT/etc/apt/apt.conf.d/90machine"
 }
 
 # in_debian COMMAND…: in mount, process and IPC spaces of its own, all of which end with it

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # A Debian 13 (trixie) of its own: the root file system of a minimal installation, .dev/trixie/root.tar, to unpack for a
 # container image or a chroot. Needs root. Made once; FORCE=1 makes it again. Nothing of this machine is in it: its apt has
-# Debian's own sources. This machine's, where it has any, stand beside it in .dev/trixie/debian.sources: to be laid over
-# its /etc/apt/sources.list.d/debian.sources while something is installed.
+# Debian's own sources. This machine's, where it has any, stand beside it in .dev/trixie/debian.sources: to be taken
+# instead of its /etc/apt/sources.list.d/debian.sources while something is installed.
 #   DEBIAN_MIRROR=…   where from, instead of the mirror that apt uses; where there is none, debootstrap's default
 source "$(dirname "$0")/lib.sh"
 source "$ROOT/dev/packages.sh"

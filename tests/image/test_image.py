@@ -163,6 +163,8 @@ def test_nothing_is_left_of_the_build(image):
         "build",
         "root/.cache",
         "root/.cargo",
+        "etc/apt/apt.conf.d/secret",
+        "etc/apt/secret.sources",
         "etc/pip.conf",
         "usr/local/cargo",
         "run/secrets",
