@@ -98,6 +98,8 @@ def test_what_was_cancelled(calling, url):
             caller[0].connection.cancel()
         assert [error.sqlstate for error in caller.errors()] == [QUERY_CANCELED]
         wait_until(lambda: state(calling)["queued"] == 0, what="nothing waits any more")
+    # Rows that a run had taken are counted when it ends.
+    wait_until(lambda: models(calling)[REAL]["canceled"] == 3, 20, "the last is counted")
     found = models(calling)[REAL]
     assert (found["requests"], found["canceled"], found["failures"]) == (0, 3, 0)
 

@@ -61,6 +61,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     log::start();
+    #[cfg(feature = "planted-leak")]
+    std::mem::forget(std::hint::black_box(vec![7_u8; 4321]));
     let Some(arguments) = parse(std::env::args_os().skip(1)) else {
         log::warning(USAGE);
         return ExitCode::from(2);

@@ -21,7 +21,12 @@ fn greets_and_tells_how_it_fares() {
     assert_eq!(session.ask(Request::ResetStatistics), Ok(Reply::Reset));
     assert_eq!(session.ask(Request::Unload("nothing".to_owned())), Ok(Reply::Changed(false)));
     drop(session);
-    assert_eq!(engine.status().connections, 1, "the one that asks");
+    // The engine hears of its end in its own time.
+    let left = (0..500).map(|_| {
+        std::thread::sleep(Duration::from_millis(10));
+        engine.status().connections
+    });
+    assert!(left.into_iter().any(|connections| connections == 1), "the one that asks");
 }
 
 #[test]
