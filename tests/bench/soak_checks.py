@@ -73,10 +73,6 @@ def flat(verdict: Verdict, name: str, samples: list[float]) -> None:
     verdict.check(f"memory of {name} is flat", growth <= FLAT, facts)
 
 
-# Pools are as large as they once had to be, which the first phase need not have asked for.
-POOLS = {"threads of the engine": 8}
-
-
 def held() -> dict[str, int]:
     """What a leak would make more of, on a server at rest."""
     parents = {one.pid: one for one in processes()}
@@ -105,7 +101,7 @@ def leaks(verdict: Verdict, before: dict[str, int], after: dict[str, int]) -> No
     """At rest, after the first phase and at the end."""
     for name, first in before.items():
         facts = f"{first} → {after[name]}"
-        verdict.check(f"{name} at rest", after[name] <= first + POOLS.get(name, 0), facts)
+        verdict.check(f"{name} at rest", after[name] <= first, facts)
 
 
 def log_is_clean(verdict: Verdict) -> None:
