@@ -15,6 +15,7 @@ AROUND_A_KILL = 5  # seconds in which a call in flight may be told that the engi
 SHORT = float(os.environ.get("MINUTES", "2")) < 10
 FLAT = 0.2 if SHORT else 0.05  # growth of the memory
 BACK = 15.0 if SHORT else 2.0  # seconds beyond a model's load time that service may be away
+PREPARING = "prepare"
 SIGNS = ("PANIC", "panicked", "crash of another server process", "server process (PID")
 
 
@@ -90,11 +91,20 @@ def held() -> dict[str, int]:
 
 
 def threads(pid: int) -> int:
-    """How many a process has."""
+    """How many a process has, but for those that prepare rows: they come and go with the work."""
     try:
-        return len(os.listdir(f"/proc/{pid}/task"))
+        tasks = list(Path(f"/proc/{pid}/task").iterdir())
     except OSError:
         return 0
+    return sum(name(task) != PREPARING for task in tasks)
+
+
+def name(task: Path) -> str:
+    """Of a thread; of one that has just ended, nothing."""
+    try:
+        return (task / "comm").read_text().strip()
+    except OSError:
+        return PREPARING
 
 
 def leaks(verdict: Verdict, before: dict[str, int], after: dict[str, int]) -> None:
