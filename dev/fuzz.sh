@@ -117,7 +117,7 @@ for target in "${targets[@]}"; do
     else
         failed=$((failed + 1))
         note "FAILED  $target: see $LOGS/fuzz-$target.log"
-        tail -n 30 "$LOGS/fuzz-$target.log"
+        grep -aE -A1 'panicked at|ERROR: |SUMMARY: |Test unit written' "$LOGS/fuzz-$target.log" | cut -c 1-300 || true
     fi
 done
 echo "$passed passed, $failed failed"

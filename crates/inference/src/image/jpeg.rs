@@ -80,6 +80,9 @@ pub fn size(file: &[u8]) -> Result<(usize, usize), Fault> {
         return Err(fault::truncated(Format::Jpeg));
     };
     match (marker, precision, layers) {
+        (0xc0..=0xc2 | 0xc9..=0xca, 8, 4) if !inks_are_sampled_alike(frame) => {
+            Err(fault::unsupported(Format::Jpeg, "4 components of unusual sampling"))
+        }
         (0xc0..=0xc2 | 0xc9..=0xca, 8, 1 | 3 | 4) => Ok((width, height)),
         (0xc0..=0xc2 | 0xc9..=0xca, 8, _) => {
             Err(fault::unsupported(Format::Jpeg, format!("{layers} components")))
@@ -89,6 +92,19 @@ pub fn size(file: &[u8]) -> Result<(usize, usize), Fault> {
         }
         _ => Err(fault::unsupported(Format::Jpeg, "a lossless or hierarchical frame")),
     }
+}
+
+/// Whether of four components the first and the last have the same sampling factors, the others the same or less, as
+/// every CMYK and YCCK file has it. Of others the decoder makes wrong pixels, or panics.
+fn inks_are_sampled_alike(frame: &[u8]) -> bool {
+    let factors = |component: usize| bytes::array::<1>(frame, 7 + 3 * component).map(|[byte]| byte);
+    let [Some(first), Some(second), Some(third), Some(last)] = [0, 1, 2, 3].map(factors) else {
+        return true; // for the decoder to say
+    };
+    let divides = |one: u8, other: u8| other > 0 && one.is_multiple_of(other);
+    (first, second) == (last, third)
+        && divides(first >> 4, second >> 4)
+        && divides(first & 15, second & 15)
 }
 
 /// The EXIF data.

@@ -41,6 +41,34 @@ fn bytes_and_pixels_have_limits() {
     assert_eq!(fault.detail.as_deref(), Some(detail));
 }
 
+/// The decoder takes the first and the last of four components for whole, the others for alike.
+#[test]
+fn inks_of_unusual_sampling_are_refused() {
+    let file = file("jpeg-cmyk.jpg");
+    let frame = file.windows(2).position(|pair| matches!(pair, [0xff, 0xc0 | 0xc2])).unwrap();
+    let sampled = |factors: [u8; 4]| {
+        let mut file = file.clone();
+        for (component, factors) in factors.into_iter().enumerate() {
+            file[frame + 11 + 3 * component] = factors;
+        }
+        size(&file, false, &LIMITS)
+    };
+    for usual in [[0x11; 4], [0x22, 0x11, 0x11, 0x22], [0x21, 0x11, 0x11, 0x21]] {
+        assert!(sampled(usual).is_ok(), "{usual:x?}");
+    }
+    for unusual in [
+        [0x11, 0x13, 0x11, 0x11],
+        [0x11, 0x13, 0x13, 0x11],
+        [0x22, 0x11, 0x21, 0x22],
+        [0x22, 0x11, 0x11, 0x11],
+        [0x33, 0x22, 0x22, 0x33],
+    ] {
+        let fault = sampled(unusual).unwrap_err();
+        assert_eq!(fault.code, FaultCode::InvalidBinary, "{unusual:x?}");
+        assert!(fault.detail.unwrap().contains("sampling"));
+    }
+}
+
 /// Headers that claim 100,000 × 100,000 pixels, or as many as the format can.
 fn claims() -> Vec<Vec<u8>> {
     let mut png = file("png-rgb8.png");
