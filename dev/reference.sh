@@ -6,7 +6,7 @@ source "$(dirname "$0")/lib.sh"
 
 pins=$ROOT/tests/fixtures/reference/requirements.txt
 if [[ -n ${REFERENCE_PYTHON:-} ]]; then
-    "$REFERENCE_PYTHON" -c 'import torch, transformers, sentencepiece, qwen_vl_utils' ||
+    "$REFERENCE_PYTHON" -c 'import torch, transformers, sentencepiece, qwen_vl_utils, sentence_transformers, fastembed, psycopg' ||
         die "REFERENCE_PYTHON=$REFERENCE_PYTHON has not all of $pins"
     echo "$REFERENCE_PYTHON"
     exit

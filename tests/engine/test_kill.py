@@ -2,7 +2,6 @@
 
 import os
 import random
-import statistics
 import time
 from dataclasses import dataclass
 
@@ -41,8 +40,7 @@ CLIENTS = 32
 IDLE = 4
 # From SIGKILL until the kernel has closed what a process of hundreds of megabytes had open.
 DYING = 0.5
-# At most, mostly, and at worst on a busy machine.
-BACK, LATE = 2.0, 15.0
+BACK = 2.0
 MEGABYTE = 1 << 20
 
 
@@ -152,6 +150,6 @@ def test_kill_under_load(url, model):
     back, failed = zip(*rounds, strict=True)
     print("service back beyond the load, s:", [round(seconds, 2) for seconds in sorted(back)])
     print("calls that failed:", failed)
-    assert statistics.median(back) < BACK and max(back) < LATE and sum(failed) > 0
+    assert max(back) < BACK and sum(failed) > 0
     for sign in ("terminated by signal", "PANIC", "panicked", "FATAL"):
         assert sign not in written, sign
