@@ -17,6 +17,15 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 DATABASE = "documents"
+# Who reads these has run `make demo`, as they say, and has its tables beside those of the examples.
+AFTER_DEMO = [documents.README, documents.KOREAN]
+DEMO = """
+CREATE EXTENSION itembank_embed CASCADE;
+CREATE SCHEMA demo;
+CREATE TABLE demo.items (id text PRIMARY KEY, question_text text);
+INSERT INTO demo.items VALUES ('M-0001', '두 수의 합은?');
+SELECT add_embedding('demo.items', 'embedding', 'multilingual-e5-small', '{question_text}');
+"""
 
 
 @pytest.fixture(scope="session")
@@ -71,6 +80,8 @@ def lines(text: str) -> list[str]:
     "name", [name for name in documents.FOR_USERS if "```sql" in documents.text(name)]
 )
 def test_examples(database, name):
+    if name in AFTER_DEMO:
+        psql(database, DEMO)
     found = [e for e in documents.examples(name) if not documents.NOT_RUN.match(e[0])]
     marker = "-- next example --"
     script = f"\n\\echo '{marker}'\n".join(example for example, _ in found)
