@@ -85,7 +85,8 @@ RUN --mount=type=secret,id=apt,target=/etc/apt/apt.conf.d/secret \
     useradd --system --uid 999 --gid postgres --home-dir /var/lib/postgresql --shell /bin/bash postgres && \
     mkdir -p /etc/postgresql-common && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf && \
     apt-get update && \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends postgresql-$PG postgresql-$PG-pgvector && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends \
+        postgresql-$PG postgresql-$PG-pgvector tini && \
     rm -f /etc/ssl/private/ssl-cert-snakeoil.key /etc/ssl/certs/ssl-cert-snakeoil.pem && \
     apt-get clean && rm -rf /var/lib/apt/lists/* /var/log/apt /var/log/*.log /var/cache/debconf/*-old && \
     install -d -o postgres -g postgres -m 0700 /var/lib/postgresql && install -d -m 0755 /models /docker-entrypoint-initdb.d

@@ -1,5 +1,8 @@
 #!/bin/bash
-# The container's first process: fills an empty data directory, then becomes PostgreSQL (exec), which so gets the signals.
+# The container's first process: fills an empty data directory, then becomes tini (exec), which starts PostgreSQL, passes
+# signals on and ends with its exit code. Orphans are the first process's, and PostgreSQL takes any child that a signal has
+# ended for a crash: the engine, for one, is killed when its supervisor ends. tini is not the first process from the
+# beginning, since the server's user can read its environment, and that would have the password.
 # Its variables are those of the official postgres image, each also as NAME_FILE, a file that holds the value:
 #   POSTGRES_PASSWORD           of the superuser; without it nothing starts, but for POSTGRES_HOST_AUTH_METHOD=trust
 #   POSTGRES_USER, POSTGRES_DB  default: postgres, and a database named like the user
@@ -120,4 +123,5 @@ if [[ ${1:-} == postgres ]]; then
     # No session can read it from the environment of the server.
     unset POSTGRES_PASSWORD {POSTGRES_{PASSWORD,USER,DB,INITDB_ARGS,HOST_AUTH_METHOD},ITEMBANK_DEMO}_FILE
 fi
-exec "$@"
+# -s: orphans come to it even where another process is the first, as with `docker run --init` or in a pod.
+exec tini -s -- "$@"

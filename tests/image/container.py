@@ -4,6 +4,7 @@ entry point and the signals of its configuration. What Docker would limit beside
 cgroups) is not.
 """
 
+import contextlib
 import json
 import os
 import signal
@@ -28,6 +29,11 @@ exec "$@" >>"$log" 2>&1 </dev/null
 """
 PSQL = ("psql", "-XqAt", "-v", "ON_ERROR_STOP=1")
 SPACES = ("--mount", "--pid", "--net", "--ipc", "--uts")
+
+
+def children(process: int) -> list[int]:
+    """The numbers of a process's children."""
+    return [*map(int, Path(f"/proc/{process}/task/{process}/children").read_text().split())]
 
 
 class Image:
@@ -67,7 +73,22 @@ class Container:
     def pid(self) -> int:
         """The number that the container's first process has outside."""
         parent = self.process.pid
-        return int(Path(f"/proc/{parent}/task/{parent}/children").read_text().split()[0])
+        return children(parent)[0]
+
+    @property
+    def server(self) -> int:
+        """The number that PostgreSQL, or the command instead of it, has outside."""
+        return children(self.pid)[0]
+
+    def processes(self, file: str) -> dict[int, bytes]:
+        """What /proc has in this file of each of its processes, by their numbers outside."""
+        space = os.readlink(f"/proc/{self.pid}/ns/pid")
+        found = {}
+        for process in Path("/proc").glob("[0-9]*"):
+            with contextlib.suppress(OSError):  # one that has ended meanwhile
+                if os.readlink(process / "ns/pid") == space:
+                    found[int(process.name)] = (process / file).read_bytes()
+        return found
 
     def run(self, command: list[str], **environment) -> subprocess.CompletedProcess:
         """As `docker exec`."""

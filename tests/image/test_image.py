@@ -46,17 +46,28 @@ def test_another_command_runs_instead(start):
     assert other.log.read_text() == "999\n"
 
 
-def test_postgres_is_the_first_process_and_not_root(container):
-    status = dict(
-        line.split(":\t", 1)
-        for line in Path(f"/proc/{container.pid}/status").read_text().splitlines()
-    )
-    assert (status["Name"], status["NSpid"].split()[-1]) == ("postgres", "1")
-    assert status["Uid"].split() == ["999"] * 4
+def fields(status: bytes) -> dict[str, str]:
+    return dict(line.split(":\t", 1) for line in status.decode().splitlines())
 
 
-def test_the_password_is_not_in_the_servers_environment(container):
-    assert b"POSTGRES_PASSWORD" not in Path(f"/proc/{container.pid}/environ").read_bytes()
+def test_an_init_is_the_first_process_and_postgres_its_child(container):
+    processes = container.processes("status")
+    init, server = fields(processes[container.pid]), fields(processes[container.server])
+    assert (init["Name"], init["NSpid"].split()[-1]) == ("tini", "1")
+    assert server["Name"] == "postgres"
+
+
+def test_no_process_is_root(container):
+    processes = container.processes("status").values()
+    assert len(processes) > 5
+    assert {uid for one in processes for uid in fields(one)["Uid"].split()} == {"999"}
+
+
+def test_the_password_is_in_no_environment(container):
+    """Every role that may read the server's files could read it there."""
+    environments = container.processes("environ")
+    assert {container.pid, container.server} < set(environments)
+    assert not [one for one in environments.values() if b"POSTGRES_PASSWORD" in one]
 
 
 def test_health_check(container):
