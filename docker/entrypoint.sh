@@ -57,6 +57,20 @@ make_cluster() {
     printf '\nhost all all all %s\n' "$POSTGRES_HOST_AUTH_METHOD" >>"$1/pg_hba.conf"
 }
 
+# An image of another PostgreSQL looks for its data elsewhere in the volume, and a new, empty data directory beside the
+# former would seem to have lost everything. These are the places of this image, of the official one's and of Debian's.
+refuse_beside_another() {
+    local other
+    for other in /var/lib/postgresql/{*/data,*/docker,*/main,data,.}/PG_VERSION; do
+        other=${other%/PG_VERSION}
+        if [[ ${other%/.} != "$PGDATA" && -s $other/PG_VERSION ]]; then
+            die "a data directory of PostgreSQL $(<"$other/PG_VERSION") is there already: ${other%/.}" \
+                "this image has $(postgres --version), and looks for its data in $PGDATA" \
+                'take the data along by a dump and a restore into a new volume, or by pg_upgrade: docs/operating.md, Upgrading'
+        fi
+    done
+}
+
 # Everything that a first start does happens in a folder beside the data directory, which takes its name last: a start
 # that was broken off leaves no half of a data directory, and the next one begins anew. Takes the server's options.
 initialize() {
@@ -106,6 +120,7 @@ if [[ ${1:-} == postgres ]]; then
     trap 'give_up 130' INT
     trap 'give_up 143' TERM
     if [[ ! -s $PGDATA/PG_VERSION ]]; then
+        refuse_beside_another
         setting POSTGRES_PASSWORD ''
         setting POSTGRES_USER postgres
         setting POSTGRES_DB "$POSTGRES_USER"

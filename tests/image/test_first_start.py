@@ -38,6 +38,34 @@ def test_no_start_without_a_password(start, data_volume):
     assert not list(volume.iterdir())
 
 
+# Where images and Debian have it; the last is a volume of the official image's.
+@pytest.mark.parametrize("folder", ["16/data", "16/main", "18/docker", "data", "."])
+def test_no_new_data_directory_beside_another(start, data_volume, folder):
+    """A newer image would seem to have lost everything."""
+    name = f"beside-{folder.replace('/', '-')}"
+    volume = data_volume(name)
+    (volume / folder).mkdir(parents=True, exist_ok=True)
+    (volume / folder / "PG_VERSION").write_text("16\n")
+    before = set(volume.rglob("*"))
+    refused = start(name, volumes={DATA: volume}, environment={"POSTGRES_PASSWORD": "a"})
+    assert refused.process.wait(60) == 1
+    said = refused.log.read_text()
+    other = f"{DATA}/{folder}".removesuffix("/.")
+    assert f"a data directory of PostgreSQL 16 is there already: {other}\n" in said
+    assert "pg_upgrade" in said and "docs/operating.md" in said
+    assert set(volume.rglob("*")) == before
+
+
+def test_data_directory_that_is_a_mount(start, place, data_volume):
+    volume, mounted = data_volume("outer"), data_volume("mounted")
+    (volume / "17/data").mkdir(parents=True)
+    options = {"environment": {"POSTGRES_PASSWORD": "a"}}
+    refused = start("mounted", volumes={DATA: volume, f"{DATA}/17/data": mounted}, **options)
+    assert refused.process.wait(60) == 1
+    assert "nothing at the data directory itself" in refused.log.read_text()
+    assert not list(mounted.iterdir())
+
+
 def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volume):
     volume, scripts = data_volume("own"), place / "own.d"
     scripts.mkdir()
