@@ -49,8 +49,10 @@ run_scripts() {
 }
 
 make_cluster() {
-    local arguments
-    read -ra arguments <<<"$POSTGRES_INITDB_ARGS"
+    local - arguments
+    # With the shell's quotes, as in the official image; but a * is never one of files.
+    set -o noglob
+    eval "arguments=($POSTGRES_INITDB_ARGS)"
     initdb -D "$1" --username="$POSTGRES_USER" --encoding=UTF8 --locale=C.UTF-8 --auth-local=trust \
         --auth-host="$POSTGRES_HOST_AUTH_METHOD" ${POSTGRES_PASSWORD:+--pwfile=<(printf '%s\n' "$POSTGRES_PASSWORD")} "${arguments[@]}"
     sed -i "1i include_if_exists = '/etc/itembank_embed/postgresql.conf'" "$1/postgresql.conf"

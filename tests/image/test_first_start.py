@@ -13,6 +13,7 @@ pytest_plugins = ["image_fixtures"]
 
 DATA = "/var/lib/postgresql"
 SCRIPTS = "/docker-entrypoint-initdb.d"
+INITDB = """--set='cluster_name=the school'"'"'s own' --set listen_addresses=*"""
 
 
 def wait_for(what, container, seconds=120):
@@ -79,7 +80,8 @@ def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volum
         "volumes": {DATA: volume, SCRIPTS: scripts},
         "command": ["postgres", "-p", "6000", "-c", "unix_socket_directories=/tmp"],
         # The database of the sample items is there already.
-        "environment": {"POSTGRES_USER": "demo", "ITEMBANK_DEMO": "1", **secret(volume)},
+        "environment": {"POSTGRES_USER": "demo", "ITEMBANK_DEMO": "1", **secret(volume)}
+        | {"POSTGRES_INITDB_ARGS": INITDB},
     }
     made = "'zipped'::regclass, 'by_script'::regclass"
     ask = f"SELECT current_setting('port'), count(embedding), {made} FROM items"
@@ -88,6 +90,11 @@ def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volum
     first.wait_healthy()
     found = first.psql(ask, *by_password, PGPASSWORD="from a file")
     assert found == "6000|546|zipped|by_script"
+    by_initdb = """SELECT setting FROM pg_settings
+                   WHERE name IN ('cluster_name', 'listen_addresses')
+                   AND sourcefile = current_setting('config_file') ORDER BY name"""
+    found = first.psql(by_initdb, *by_password, PGPASSWORD="from a file")
+    assert found.splitlines() == ["the school's own", "*"]
     assert first.stop() == 0
     settings = next(volume.glob("*/data/pg_hba.conf")).read_text()
     assert settings.splitlines()[-1] == "# demo demo from a file"
