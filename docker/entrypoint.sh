@@ -48,6 +48,10 @@ run_scripts() {
     done
 }
 
+# unfinished FOLDER: whether it is only the link that a first start has instead
+unfinished() { [[ $(readlink "$1") == "${1##*/}.new" ]]; }
+forget_unfinished() { if unfinished "$PGDATA"; then rm "$PGDATA"; fi; }
+
 make_cluster() {
     local - arguments
     # With the shell's quotes, as in the official image; but a * is never one of files.
@@ -65,7 +69,7 @@ refuse_beside_another() {
     local other
     for other in /var/lib/postgresql/{*/data,*/docker,*/main,data,.}/PG_VERSION; do
         other=${other%/PG_VERSION}
-        if [[ ${other%/.} != "$PGDATA" && -s $other/PG_VERSION ]]; then
+        if [[ ${other%/.} != "$PGDATA" && -s $other/PG_VERSION ]] && ! unfinished "$other"; then
             die "a data directory of PostgreSQL $(<"$other/PG_VERSION") is there already: ${other%/.}" \
                 "this image has $(postgres --version), and looks for its data in $PGDATA" \
                 'take the data along by a dump and a restore into a new volume, or by pg_upgrade: docs/operating.md, Upgrading'
@@ -74,19 +78,22 @@ refuse_beside_another() {
 }
 
 # Everything that a first start does happens in a folder beside the data directory, which takes its name last: a start
-# that was broken off leaves no half of a data directory, and the next one begins anew. Takes the server's options.
+# that was broken off leaves no half of a data directory, and the next one begins anew. Meanwhile the name is a link to that
+# folder, since scripts may write it into the server's settings. Takes the server's options.
 initialize() {
-    local new=$PGDATA.new made=$PGDATA
+    local new=$PGDATA.new
     [[ -n $POSTGRES_PASSWORD || $POSTGRES_HOST_AUTH_METHOD == trust ]] || die 'POSTGRES_PASSWORD is not set' \
         'give the superuser a password: -e POSTGRES_PASSWORD=…' \
         'or let everybody in who reaches the port: -e POSTGRES_HOST_AUTH_METHOD=trust'
+    forget_unfinished
     if { [[ -d $PGDATA ]] && ! rmdir "$PGDATA"; } || ! rm -rf "$new" || ! mkdir -p "$new"; then
         die "the user $(id -un) ($(id -u)) cannot make the data directory $PGDATA" \
             'mount a volume, or a folder of this user, at /var/lib/postgresql, and nothing at the data directory itself'
     fi
     make_cluster "$new"
+    ln -s "${new##*/}" "$PGDATA"
     # Without TCP, so that nobody takes this for the server, and where psql looks for it, whatever the options say.
-    env -u POSTGRES_PASSWORD pg_ctl -D "$new" -w -t 300 -s \
+    env -u POSTGRES_PASSWORD pg_ctl -D "$PGDATA" -w -t 300 -s \
         -o "$(printf '%q ' "$@" -c listen_addresses= -k /var/run/postgresql -p "${PGPORT:-5432}")" start
     [[ $POSTGRES_DB == postgres ]] || run_sql postgres -v name="$POSTGRES_DB" <<<'CREATE DATABASE :"name"'
     run_sql "$POSTGRES_DB" -c 'SET client_min_messages = warning' -c 'CREATE EXTENSION itembank_embed CASCADE'
@@ -94,11 +101,12 @@ initialize() {
         note 'the sample items and their embeddings, half a minute on two cores'
         (cd /usr/share/itembank_embed/demo && run_sql postgres -f demo.sql)
     fi
-    # The user's scripts find the data directory, and the values of all these variables, where they look for them.
-    export PGDATA=$new POSTGRES_PASSWORD POSTGRES_USER POSTGRES_DB POSTGRES_INITDB_ARGS POSTGRES_HOST_AUTH_METHOD
+    # The user's scripts find the values of all these variables.
+    export PGDATA POSTGRES_PASSWORD POSTGRES_USER POSTGRES_DB POSTGRES_INITDB_ARGS POSTGRES_HOST_AUTH_METHOD
     run_scripts
-    pg_ctl -D "$new" -w -t 300 -s -m fast stop
-    mv "$new" "$made"
+    pg_ctl -D "$PGDATA" -w -t 300 -s -m fast stop
+    forget_unfinished
+    mv -T "$new" "$PGDATA"
     note 'the data directory is made'
 }
 
@@ -110,6 +118,7 @@ give_up() {
         kill -TERM -- "-$initializing" 2>/dev/null || true
         [[ ! -f $PGDATA.new/postmaster.pid ]] || pg_ctl -D "$PGDATA.new" -s -m immediate stop || true
         wait "$initializing" || true
+        forget_unfinished
     fi
     exit "$1"
 }
@@ -121,7 +130,8 @@ if [[ ${1:-} == postgres ]]; then
     initializing=
     trap 'give_up 130' INT
     trap 'give_up 143' TERM
-    if [[ ! -s $PGDATA/PG_VERSION ]]; then
+    PGDATA=${PGDATA%/}
+    if [[ ! -s $PGDATA/PG_VERSION ]] || unfinished "$PGDATA"; then
         refuse_beside_another
         setting POSTGRES_PASSWORD ''
         setting POSTGRES_USER postgres

@@ -13,6 +13,11 @@ pytest_plugins = ["image_fixtures"]
 
 DATA = "/var/lib/postgresql"
 SCRIPTS = "/docker-entrypoint-initdb.d"
+# A file of a script's own, by the name that the data directory will have.
+INCLUDE = """
+echo "work_mem = '5MB'" >"$PGDATA/own.conf"
+echo "include '$PGDATA/own.conf'" >>"$PGDATA/postgresql.conf"
+"""
 INITDB = """--set='cluster_name=the school'"'"'s own' --set listen_addresses=*"""
 
 
@@ -76,6 +81,10 @@ def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volum
     (scripts / "30-socket.sh").write_text(
         'psql -c "CREATE TABLE by_script ()" --username="$POSTGRES_USER" --dbname="$POSTGRES_DB"\n'
     )
+    (scripts / "40-include.sh").write_text(INCLUDE)
+    (scripts / "50-place.sql").write_text(
+        "CREATE TABLE place AS SELECT current_setting('data_directory') AS data;\n"
+    )
     options = {
         "volumes": {DATA: volume, SCRIPTS: scripts},
         "command": ["postgres", "-p", "6000", "-c", "unix_socket_directories=/tmp"],
@@ -90,6 +99,8 @@ def test_port_names_scripts_and_secret_of_the_users_own(start, place, data_volum
     first.wait_healthy()
     found = first.psql(ask, *by_password, PGPASSWORD="from a file")
     assert found == "6000|546|zipped|by_script"
+    own = "SELECT current_setting('work_mem'), current_setting('data_directory') = data FROM place"
+    assert first.psql(own, *by_password, PGPASSWORD="from a file") == "5MB|t"
     by_initdb = """SELECT setting FROM pg_settings
                    WHERE name IN ('cluster_name', 'listen_addresses')
                    AND sourcefile = current_setting('config_file') ORDER BY name"""
@@ -127,16 +138,26 @@ def test_stops_at_once(start, place, data_volume, number, during):
     assert not list(volume.glob("*/data"))
 
 
-def test_one_that_was_killed_leaves_nothing_half(start, data_volume):
-    volume = data_volume("killed")
-    options = {"volumes": {DATA: volume}, "environment": secret(volume)}
-    killed = start("killed", **options)
-    wait_for(lambda: list(volume.glob("*/data.new/PG_VERSION")), killed)
+@pytest.mark.parametrize("during", ["initdb", "a script"])
+def test_one_that_was_killed_leaves_nothing_half(start, place, data_volume, during):
+    name = f"killed-{during.replace(' ', '-')}"
+    volume, scripts = data_volume(name), place / f"{name}.d"
+    scripts.mkdir()
+    if during == "a script":
+        (scripts / "sleep.sh").write_text(f"touch {DATA}/begun; sleep 1000\n")
+    mark = "*/data.new/PG_VERSION" if during == "initdb" else "begun"
+    options = {"volumes": {DATA: volume, SCRIPTS: scripts}, "environment": secret(volume)}
+    killed = start(name, **options)
+    wait_for(lambda: list(volume.glob(mark)), killed)
     assert killed.stop(signal.SIGKILL) != 0
-    assert not list(volume.glob("*/data"))
-    again = start("killed", **options)
+    # By its name, though not as a folder, scripts have it before it is whole.
+    assert not [data for data in volume.glob("*/data") if not data.is_symlink()]
+    assert during == "a script" or not list(volume.glob("*/data"))
+    (scripts / "sleep.sh").write_text("")
+    again = start(name, **options)
     again.wait_healthy()
     extensions = "SELECT count(*) FROM pg_extension WHERE extname = 'itembank_embed'"
     by_password = ("--host=127.0.0.1",)
     assert again.psql(extensions, "postgres", *by_password, PGPASSWORD="from a file") == "1"
     assert again.stop() == 0
+    assert [data.is_symlink() for data in volume.glob("*/data*")] == [False]
