@@ -96,6 +96,8 @@ COMMENT ON FUNCTION label_sample(text, text, integer, text, text, integer, bigin
     'pairs of query and item that are worth a person''s look: sheet, unjudged, missed or disagreement';
 COMMENT ON FUNCTION index_recall(regclass, name, integer, integer, integer[], bigint) IS
     'recall and latency of an HNSW or IVFFlat index against exact search';
+COMMENT ON FUNCTION index_recall_measured(regclass, name, integer, integer, integer[], bigint) IS
+    'internal: index_recall with the caller''s rights';
 COMMENT ON FUNCTION index_recall_candidates(regclass, name, integer) IS
     'internal: approximate indexes on a column, for index_recall';
 COMMENT ON FUNCTION index_recall_uses(regclass, text, text, integer) IS

@@ -72,25 +72,16 @@ BEGIN
 END
 $$;
 
--- Queries are the vectors of sampled rows, which find themselves. STABLE, so that exact and approximate search see
--- the same rows. A hit is what is not farther than the k-th exact distance, but for rounding: which of several
--- equally near rows is found does not matter. Times include planning, as a client's do.
-CREATE FUNCTION index_recall(tbl regclass, col name, k int DEFAULT 10, sample int DEFAULT 100,
-                             ef_search int[] DEFAULT '{40,100,200}', seed bigint DEFAULT 42)
+-- What index_recall finds, with the caller's rights. Queries are the vectors of sampled rows, which find themselves. STABLE, so
+-- that exact and approximate search see the same rows. A hit is what is not farther than the k-th exact distance, but for
+-- rounding: which of several equally near rows is found does not matter. Times include planning, as a client's do.
+CREATE FUNCTION index_recall_measured(tbl regclass, col name, k int, sample int, ef_search int[], seed bigint)
     RETURNS TABLE (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8)
     LANGUAGE plpgsql STABLE
     SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET enable_sort = on SET enable_indexscan = on
     SET hnsw.ef_search = 1000 SET ivfflat.probes = 32768
 AS $$
 DECLARE
-    wrong text := CASE
-        WHEN tbl IS NULL THEN 'tbl must not be null'
-        WHEN col IS NULL THEN 'col must not be null'
-        WHEN k IS NULL OR k < 1 THEN 'k must be 1 or more'
-        WHEN sample IS NULL OR sample < 1 THEN 'sample must be 1 or more'
-        WHEN seed IS NULL THEN 'seed must not be null'
-        WHEN ef_search IS NULL OR cardinality(ef_search) = 0 OR (1 <= ALL (ef_search)) IS NOT TRUE THEN
-            'ef_search must be one or more numbers of 1 or more' END;
     passes int[] := ARRAY(SELECT unnest(ef_search));
     chosen record;
     tables oid[];
@@ -102,11 +93,6 @@ DECLARE
     times float8[];
     began timestamptz;
 BEGIN
-    IF wrong IS NOT NULL THEN
-        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value',
-            DETAIL = 'Sampled rows search for their k nearest rows, once for each value of ef_search (or of probes).',
-            HINT = 'For example: index_recall(''items'', ''embedding'', k => 10, ef_search => ''{40,100}'').';
-    END IF;
     SELECT * INTO chosen FROM @extschema@.index_recall_candidates(tbl, col, k) AS c
     WHERE (SELECT bool_and(@extschema@.index_recall_uses(c.index, c.nearest, c.setting, p)) FROM unnest(passes) AS p)
     LIMIT 1;
@@ -145,5 +131,39 @@ BEGIN
             RETURN NEXT;
         END IF;
     END LOOP;
+END
+$$;
+
+-- Recall and latency of a column's index. What an index on an expression computes is its table's owner's code: with his rights
+-- where the caller has them, and no others.
+CREATE FUNCTION index_recall(tbl regclass, col name, k int DEFAULT 10, sample int DEFAULT 100,
+                             ef_search int[] DEFAULT '{40,100,200}', seed bigint DEFAULT 42)
+    RETURNS TABLE (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong text := CASE
+        WHEN tbl IS NULL THEN 'tbl must not be null'
+        WHEN col IS NULL THEN 'col must not be null'
+        WHEN k IS NULL OR k < 1 THEN 'k must be 1 or more'
+        WHEN sample IS NULL OR sample < 1 THEN 'sample must be 1 or more'
+        WHEN seed IS NULL THEN 'seed must not be null'
+        WHEN ef_search IS NULL OR cardinality(ef_search) = 0 OR (1 <= ALL (ef_search)) IS NOT TRUE THEN
+            'ef_search must be one or more numbers of 1 or more' END;
+    measured text;
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'Sampled rows search for their k nearest rows, once for each value of ef_search (or of probes).',
+            HINT = 'For example: index_recall(''items'', ''embedding'', k => 10, ef_search => ''{40,100}'').';
+    END IF;
+    measured := format('SELECT * FROM @extschema@.index_recall_measured(%s, %L, %s, %s, %L, %s)',
+                       tbl::oid, col, k, sample, ef_search, seed);
+    IF @extschema@.embedding_may(tbl) THEN
+        RETURN QUERY SELECT r.* FROM @extschema@.embedding_as_owner(tbl, measured) AS j, jsonb_to_record(j)
+            AS r (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8);
+    ELSE
+        RETURN QUERY EXECUTE measured;
+    END IF;
 END
 $$;

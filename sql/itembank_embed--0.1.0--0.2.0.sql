@@ -476,6 +476,7 @@ BEGIN
 END
 $$;
 
+-- Dropped tables leave the registry and take their queues along. What embedding columns of other tables need stays.
 CREATE OR REPLACE FUNCTION embedding_dropped() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
@@ -513,20 +514,21 @@ BEGIN
                    WHEN d.object_type = 'index' AND d.schema_name = (
                            SELECT s.nspname FROM pg_class AS t JOIN pg_namespace AS s ON s.oid = t.relnamespace
                            WHERE t.oid = e.tbl) THEN
-                       @extschema@.embedding_key_lacks(e) = 'index' AND @extschema@.embedding_has_triggers(e.tbl) END
+                       @extschema@.embedding_key_lacks(e) = 'index' AND @extschema@.embedding_has_triggers(e.tbl)
+                       AND @extschema@.embedding_is_locked(e.tbl) END
     LOOP
         PERFORM @extschema@.embedding_refuse(lost.of, lost.what);
     END LOOP;
 END
 $$;
 
+-- The queue of a table that was given away or moved goes along, and its keys get the types that the table's have.
 CREATE OR REPLACE FUNCTION embedding_follow(c embedding_columns) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     t pg_class;
     q pg_class;
-    k record;
 BEGIN
     SELECT * INTO t FROM pg_class WHERE oid = c.tbl;
     SELECT * INTO q FROM pg_class WHERE oid = c.queue;
@@ -539,13 +541,459 @@ BEGIN
     IF q.relnamespace <> t.relnamespace THEN
         EXECUTE format('ALTER TABLE %s SET SCHEMA %s', c.queue, t.relnamespace::regnamespace);
     END IF;
-    FOR k IN SELECT b.attname, format_type(a.atttypid, a.atttypmod) AS type
-             FROM unnest(c.key_columns) WITH ORDINALITY AS u (col, place)
-                 JOIN pg_attribute AS a ON a.attrelid = c.tbl AND a.attname = u.col
-                 JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
-             WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod) LOOP
-        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.attname, k.type);
+    IF EXISTS (SELECT FROM @extschema@.embedding_other_keys(c)) THEN
+        PERFORM @extschema@.embedding_as_owner(c.tbl,
+            format('SELECT @extschema@.embedding_follow_keys(%s, %L)', c.tbl::oid, c.target));
         PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
+    END IF;
+END
+$$;
+
+-- After a change among the partitions of root: new ones get the triggers that it has, detached ones lose them.
+CREATE OR REPLACE FUNCTION embedding_follow_partitions(root regclass) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    part regclass;
+    trigger name;
+    filled bool;
+BEGIN
+    FOR part, trigger IN SELECT t.tgrelid, t.tgname FROM pg_trigger AS t
+            WHERE t.tgfoid = '@extschema@.embedding_trigger()'::regprocedure AND NOT t.tgisinternal
+              AND NOT EXISTS (SELECT FROM @extschema@.embedding_columns AS c
+                              WHERE c.tbl = t.tgrelid OR c.tbl IN (SELECT relid FROM pg_partition_ancestors(t.tgrelid)))
+              AND @extschema@.embedding_may(t.tgrelid) LOOP
+        EXECUTE format('DROP TRIGGER %I ON %s', trigger, part);
+    END LOOP;
+    FOR part IN SELECT * FROM @extschema@.embedding_new_partitions(root) LOOP
+        IF (SELECT c.relkind = 'f' FROM pg_class AS c WHERE c.oid = part) THEN
+            PERFORM @extschema@.embedding_check_table(root);
+        END IF;
+        PERFORM @extschema@.embedding_make_triggers(root, part);
+        filled := (SELECT (r ->> 'filled')::bool FROM @extschema@.embedding_as_owner(part,
+                       format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) AS r);
+        IF filled THEN
+            RAISE NOTICE 'rows of the new partition % are embedded by backfill', part
+                USING HINT = format('CALL backfill(%L); leaves alone what is embedded already.', root::text);
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Rows of the registry decide what is done in the name of tables' owners, and which queue goes when a table goes: only
+-- who has their rights may write them. What is left of a table that is gone may be removed by anybody.
+CREATE OR REPLACE FUNCTION embedding_guard() RETURNS trigger
+    LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing name;
+BEGIN
+    IF TG_OP <> 'INSERT' AND @extschema@.embedding_may(OLD.tbl) IS NOT NULL THEN
+        PERFORM @extschema@.embedding_require_owner(OLD.tbl);
+        IF TG_RELID = '@extschema@.embedding_columns'::regclass THEN
+            PERFORM @extschema@.embedding_announce(OLD.tbl);
+        END IF;
+    END IF;
+    IF TG_OP = 'DELETE' THEN
+        RETURN OLD;
+    END IF;
+    PERFORM @extschema@.embedding_require_owner(NEW.tbl);
+    IF TG_RELID = '@extschema@.embedding_columns'::regclass THEN
+        PERFORM @extschema@.embedding_require_owner(NEW.queue);
+        IF (SELECT c.relkind NOT IN ('r', 'p') FROM pg_class AS c WHERE c.oid = NEW.tbl)
+                OR (SELECT c.relkind <> 'r' FROM pg_class AS c WHERE c.oid = NEW.queue) THEN
+            RAISE EXCEPTION '% and % cannot be an embedding column''s table and queue', NEW.tbl, NEW.queue
+                USING ERRCODE = 'wrong_object_type',
+                DETAIL = 'Both are tables. Only the first may be partitioned.',
+                HINT = 'add_embedding makes queue and row.';
+        END IF;
+        IF (SELECT t.relowner <> q.relowner FROM pg_class AS t, pg_class AS q WHERE t.oid = NEW.tbl AND q.oid = NEW.queue) THEN
+            RAISE EXCEPTION '% and % are not the same owner''s', NEW.tbl, NEW.queue
+                USING ERRCODE = 'insufficient_privilege',
+                DETAIL = 'An embedding column''s queue belongs to its table, and goes with it.',
+                HINT = 'add_embedding makes queue and row.';
+        END IF;
+        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]) AS u
+                    WHERE @extschema@.embedding_type_of(NEW.tbl, u) IS NULL LIMIT 1);
+        IF missing IS NOT NULL THEN
+            RAISE EXCEPTION 'column "%" of relation % does not exist', missing, NEW.tbl
+                USING ERRCODE = 'undefined_column',
+                DETAIL = 'An embedding column is registered with its column of vectors, of hashes and of fingerprints.',
+                HINT = 'add_embedding makes columns and row.';
+        END IF;
+        -- They become parts of statements.
+        PERFORM @extschema@.embedding_check_expression(NEW.input_expression, 'input_expression'),
+                @extschema@.embedding_check_expression(NEW.image_expression, 'image_expression'),
+                @extschema@.embedding_announce(NEW.tbl);
+        -- In a restore as well: what was listed in the dump waits for a worker.
+        IF NEW.mode = 'queue' THEN
+            PERFORM @extschema@.embedding_wake();
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- The type of a column of vectors, with the schema in which its operators are; an error for any other column.
+CREATE OR REPLACE FUNCTION embedding_vector_type(tbl regclass, col name, OUT schema name, OUT type name)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    given text;
+BEGIN
+    SELECT format_type(a.atttypid, a.atttypmod), s.nspname, t.typname INTO given, schema, type
+    FROM pg_attribute AS a
+        JOIN pg_type AS d ON d.oid = a.atttypid
+        JOIN pg_type AS t ON t.oid = CASE d.typtype WHEN 'd' THEN d.typbasetype ELSE d.oid END
+        JOIN pg_namespace AS s ON s.oid = t.typnamespace
+    WHERE a.attrelid = tbl AND a.attname = col AND a.attnum > 0 AND NOT a.attisdropped;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column "%" of relation % does not exist', col, tbl USING ERRCODE = 'undefined_column',
+            DETAIL = 'Neighbours are those of the vectors in a column.',
+            HINT = format('Its columns: %s.', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                FROM pg_attribute AS a WHERE a.attrelid = tbl AND a.attnum > 0 AND NOT a.attisdropped));
+    -- Others may have given types of theirs these names, and what works on them is their code.
+    ELSIF type NOT IN ('vector', 'halfvec', 'sparsevec') OR schema IS DISTINCT FROM @extschema@.embedding_pgvector() THEN
+        RAISE EXCEPTION 'column "%" of relation % does not hold vectors', col, tbl USING ERRCODE = 'datatype_mismatch',
+            DETAIL = format('It is of type %s.', given),
+            HINT = 'Name a column of pgvector''s type vector, halfvec or sparsevec.';
+    END IF;
+END
+$$;
+
+-- Recall and latency of a column's index. What an index on an expression computes is its table's owner's code: with his rights
+-- where the caller has them, and no others.
+CREATE OR REPLACE FUNCTION index_recall(tbl regclass, col name, k int DEFAULT 10, sample int DEFAULT 100,
+                             ef_search int[] DEFAULT '{40,100,200}', seed bigint DEFAULT 42)
+    RETURNS TABLE (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    wrong text := CASE
+        WHEN tbl IS NULL THEN 'tbl must not be null'
+        WHEN col IS NULL THEN 'col must not be null'
+        WHEN k IS NULL OR k < 1 THEN 'k must be 1 or more'
+        WHEN sample IS NULL OR sample < 1 THEN 'sample must be 1 or more'
+        WHEN seed IS NULL THEN 'seed must not be null'
+        WHEN ef_search IS NULL OR cardinality(ef_search) = 0 OR (1 <= ALL (ef_search)) IS NOT TRUE THEN
+            'ef_search must be one or more numbers of 1 or more' END;
+    measured text;
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'Sampled rows search for their k nearest rows, once for each value of ef_search (or of probes).',
+            HINT = 'For example: index_recall(''items'', ''embedding'', k => 10, ef_search => ''{40,100}'').';
+    END IF;
+    measured := format('SELECT * FROM @extschema@.index_recall_measured(%s, %L, %s, %s, %L, %s)',
+                       tbl::oid, col, k, sample, ef_search, seed);
+    IF @extschema@.embedding_may(tbl) THEN
+        RETURN QUERY SELECT r.* FROM @extschema@.embedding_as_owner(tbl, measured) AS j, jsonb_to_record(j)
+            AS r (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8);
+    ELSE
+        RETURN QUERY EXECUTE measured;
+    END IF;
+END
+$$;
+
+-- What index_recall finds, with the caller's rights. Queries are the vectors of sampled rows, which find themselves. STABLE, so
+-- that exact and approximate search see the same rows. A hit is what is not farther than the k-th exact distance, but for
+-- rounding: which of several equally near rows is found does not matter. Times include planning, as a client's do.
+CREATE FUNCTION index_recall_measured(tbl regclass, col name, k int, sample int, ef_search int[], seed bigint)
+    RETURNS TABLE (setting text, value int, recall float8, p50_ms float8, p95_ms float8, exact_p50_ms float8)
+    LANGUAGE plpgsql STABLE
+    SET search_path = pg_catalog, pg_temp SET enable_seqscan = on SET enable_sort = on SET enable_indexscan = on
+    SET hnsw.ef_search = 1000 SET ivfflat.probes = 32768
+AS $$
+DECLARE
+    passes int[] := ARRAY(SELECT unnest(ef_search));
+    chosen record;
+    tables oid[];
+    rows tid[];
+    distances float8[];
+    bounds float8[];
+    counts int[];
+    hits float8[];
+    times float8[];
+    began timestamptz;
+BEGIN
+    SELECT * INTO chosen FROM @extschema@.index_recall_candidates(tbl, col, k) AS c
+    WHERE (SELECT bool_and(@extschema@.index_recall_uses(c.index, c.nearest, c.setting, p)) FROM unnest(passes) AS p)
+    LIMIT 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'the planner takes no approximate index for column "%" of relation %', col, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'There is one, but EXPLAIN shows another way to order by its distance.',
+            HINT = 'See what EXPLAIN says with enable_seqscan off. Of two indexes, drop the one in the way.';
+    END IF;
+    setting := chosen.setting;
+    EXECUTE chosen.sample INTO tables, rows USING seed, sample;
+    PERFORM set_config('enable_indexscan', 'off', true);
+    -- Pass -1 is the exact search. Pass 0, the first value's, is not counted: it reads the index into memory.
+    FOR pass IN -1 .. cardinality(passes) LOOP
+        value := passes[greatest(pass, 1)];
+        PERFORM set_config(setting, value::text, true);
+        FOR i IN 1 .. coalesce(cardinality(rows), 0) LOOP
+            began := clock_timestamp();
+            EXECUTE chosen.nearest INTO distances USING tables[i], rows[i];
+            times[i] := extract(epoch FROM clock_timestamp() - began) * 1000;
+            IF pass < 0 THEN
+                counts[i] := cardinality(distances);
+                bounds[i] := (SELECT max(d) + 1e-6 * CASE chosen.distance WHEN '<=>' THEN 1 ELSE abs(max(d)) END
+                              FROM unnest(distances) AS d);
+            END IF;
+            hits[i] := (SELECT count(*) FROM unnest(distances) AS d WHERE d <= bounds[i]);
+        END LOOP;
+        recall := (SELECT avg(h / c) FROM unnest(hits, counts) AS u (h, c));
+        SELECT percentile_cont(0.5) WITHIN GROUP (ORDER BY t), percentile_cont(0.95) WITHIN GROUP (ORDER BY t)
+        INTO p50_ms, p95_ms FROM unnest(times) AS t;
+        IF pass < 0 THEN
+            exact_p50_ms := p50_ms;
+            PERFORM set_config('enable_indexscan', 'on', true), set_config('enable_seqscan', 'off', true),
+                    set_config('enable_sort', 'off', true);
+        ELSIF pass > 0 THEN
+            RETURN NEXT;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Pairs worth a look. Equal urgency is drawn by seed, the same on every server. It has no search_path of its own,
+-- since the SELECTs mean what they mean to the caller.
+--   unjudged      hits in the top k without a judgement, best ranks first
+--   missed        relevant, but not in the top k, best grades first
+--   disagreement  ranks that differ most between run and other_run; beyond the top k all count as k + 1
+--   sheet         40 % relevant in the top k, 30 % in the top k with a grade of 0 or less or none, 30 % relevant
+--                 and not in the top k, of the queries that have judgements; 20, 15 and 15 of 50
+CREATE OR REPLACE FUNCTION label_sample(run text, judgements text DEFAULT NULL, n int DEFAULT 50, strategy text DEFAULT 'sheet',
+                             other_run text DEFAULT NULL, k int DEFAULT 10, seed bigint DEFAULT 42)
+    RETURNS TABLE (query_id text, item_id text, rank bigint, score float8, relevance int, reason text)
+    LANGUAGE plpgsql VOLATILE
+AS $$
+#variable_conflict use_column
+DECLARE
+    beyond bigint := k::bigint + 1;
+    positives int := pg_catalog.round(0.4 OPERATOR(pg_catalog.*) n);
+    shares int[] := ARRAY[positives, (n - positives + 1) / 2, (n - positives) / 2, n];
+    wrong text := CASE
+        WHEN run IS NULL THEN 'run must not be null'
+        WHEN strategy IS NULL THEN 'strategy must not be null'
+        WHEN strategy NOT IN ('unjudged', 'missed', 'disagreement', 'sheet') THEN
+            pg_catalog.format('unrecognized strategy "%s"', strategy)
+        WHEN strategy = 'disagreement' AND other_run IS NULL THEN 'other_run must not be null'
+        WHEN n IS NULL OR n < 1 THEN 'n must be 1 or more'
+        WHEN k IS NULL OR k < 1 THEN 'k must be 1 or more'
+        WHEN seed IS NULL THEN 'seed must not be null' END;
+BEGIN
+    IF wrong IS NOT NULL THEN
+        RAISE EXCEPTION '%', wrong USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'A strategy picks n pairs of query and item by what stands in the top k of the run.',
+            HINT = 'Use ''sheet'', ''unjudged'' or ''missed''; or ''disagreement'', which compares run with other_run.';
+    END IF;
+    RETURN QUERY
+    WITH hits AS MATERIALIZED (
+        SELECT * FROM @extschema@.evaluation_run(run)
+    ), others AS MATERIALIZED (
+        SELECT * FROM @extschema@.evaluation_run(CASE strategy WHEN 'disagreement' THEN other_run
+                                                 ELSE 'SELECT NULL, NULL, NULL WHERE false' END, 'other_run')
+    ), judged AS MATERIALIZED (
+        SELECT * FROM @extschema@.evaluation_judged(coalesce(judgements,
+            'SELECT query_id, item_id, relevance FROM @extschema@.pooled_judgements()'))
+    ), pairs AS (
+        SELECT query_id, item_id, h.rank, h.score, j.relevance, o.rank AS other_rank,
+               least(h.rank, beyond) AS place, least(o.rank, beyond) AS other_place,
+               pg_catalog.count(j.relevance) OVER (PARTITION BY query_id) > 0 AS of_a_judged_query
+        FROM hits AS h FULL JOIN others AS o USING (query_id, item_id) FULL JOIN judged AS j USING (query_id, item_id)
+    ), strata AS (
+        SELECT *, CASE
+            WHEN strategy = 'unjudged' AND place < beyond AND relevance IS NULL
+              OR strategy = 'missed' AND place = beyond AND relevance >= 1
+              OR strategy = 'disagreement' AND place <> other_place THEN 4
+            WHEN strategy <> 'sheet' THEN NULL
+            WHEN place < beyond AND relevance >= 1 THEN 1
+            WHEN place < beyond AND of_a_judged_query THEN 2
+            WHEN relevance >= 1 THEN 3 END AS stratum
+        FROM pairs
+    ), drawn AS (
+        SELECT *, pg_catalog.row_number() OVER (
+            PARTITION BY stratum
+            ORDER BY CASE strategy WHEN 'unjudged' THEN place WHEN 'missed' THEN -relevance
+                                   WHEN 'disagreement' THEN -pg_catalog.abs(place - other_place) END,
+                     pg_catalog.md5(pg_catalog.format('%s %L %L', seed, query_id, item_id)) COLLATE "C") AS turn
+        FROM strata WHERE stratum IS NOT NULL
+    )
+    SELECT query_id, item_id, rank, score, relevance,
+           CASE WHEN stratum < 4 THEN (ARRAY['true positive', 'suspected false positive', 'false negative'])[stratum]
+                WHEN strategy <> 'disagreement' THEN strategy
+                WHEN other_place = beyond THEN 'only in run'
+                WHEN place = beyond THEN 'only in other_run'
+                ELSE pg_catalog.format('rank %s in other_run', other_rank) END
+    FROM drawn WHERE turn <= shares[stratum] ORDER BY stratum, turn;
+END
+$$;
+
+-- The locks of the swap, or lock_not_available. Whoever waits for the table keeps all others from it: hence the short time.
+CREATE OR REPLACE FUNCTION embedding_swap_locks(current_one embedding_columns, coming embedding_columns) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    queue oid;
+BEGIN
+    PERFORM set_config('lock_timeout', '5s', true); -- these keep nobody else waiting but those who drain
+    FOREACH queue IN ARRAY ARRAY[current_one.queue, coming.queue]::oid[] LOOP
+        BEGIN
+            PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
+        EXCEPTION
+            -- Anybody may hold these, who drains or not. The locks of the tables decide.
+            WHEN lock_not_available THEN NULL;
+        END;
+    END LOOP;
+    PERFORM set_config('lock_timeout', '200ms', true);
+    EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', current_one.tbl);
+    EXECUTE format('LOCK TABLE %s, %s IN ACCESS EXCLUSIVE MODE', current_one.queue, coming.queue);
+END
+$$;
+
+-- The registry's row of an embedding column, or an error that names those that there are.
+CREATE OR REPLACE FUNCTION embedding_column(tbl regclass, target name) RETURNS embedding_columns
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_variable
+DECLARE
+    found_one @extschema@.embedding_columns;
+BEGIN
+    IF tbl IS NULL OR target IS NULL THEN
+        RAISE EXCEPTION '% must not be null', CASE WHEN tbl IS NULL THEN 'tbl' ELSE 'target' END
+            USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'An embedding column is named by its table and by the column that holds the vectors.',
+            HINT = 'embeddings() lists them.';
+    END IF;
+    SELECT * INTO found_one FROM @extschema@.embedding_columns AS c WHERE c.tbl = tbl AND c.target = target;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'column "%" of table % is no embedding column', target, tbl USING ERRCODE = 'undefined_object',
+            DETAIL = coalesce('Those of this table: ' || (
+                SELECT string_agg(quote_ident(c.target), ', ' ORDER BY c.target)
+                FROM @extschema@.embedding_columns AS c WHERE c.tbl = tbl) || '.', 'This table has none.'),
+            HINT = 'embeddings() lists them all; add_embedding makes one.';
+    END IF;
+    RETURN found_one;
+END
+$$;
+
+-- What is wrong about migrating the column, if anything. Gives the column that an earlier call has begun to fill, if any.
+CREATE OR REPLACE FUNCTION embedding_migration_check(tbl regclass, target name, new_model text, dimensions int) RETURNS embedding_columns
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    previous @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'previous');
+    begun @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
+    size int;
+BEGIN
+    PERFORM @extschema@.embedding_check_table(tbl);
+    IF new_model IS NULL THEN
+        RAISE EXCEPTION 'new_model must not be null' USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'It is the model that makes the column''s vectors from then on.', HINT = 'models() lists those installed.';
+    ELSIF c.role <> 'current' THEN
+        RAISE EXCEPTION 'column "%" of table % belongs to "%"', target, tbl, c.of
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'It is what a migration is filling, or has kept for a way back.',
+            HINT = format('Migrate the column itself: CALL migrate_embedding(%L, %L, %L);', tbl::text, c.of, new_model);
+    ELSIF previous.tbl IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % still has the vectors of an earlier migration', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('Those of model "%s" are in "%s".', previous.model, previous.target),
+            HINT = format('Let them go: SELECT drop_embedding(%1$L, %2$L); '
+                          'or go back to them: SELECT rollback_embedding(%1$L, %3$L);',
+                          tbl::text, previous.target, target);
+    ELSIF (begun.model, begun.dimensions) IS DISTINCT FROM (new_model, dimensions) AND begun.tbl IS NOT NULL THEN
+        RAISE EXCEPTION 'column "%" of table % is in another migration', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = format('"%s" is being filled by model "%s"%s.', begun.target, begun.model,
+                            coalesce(' with dimensions => ' || begun.dimensions, '')),
+            HINT = format('Go on with it: CALL migrate_embedding(%1$L, %2$L, %3$L%4$s); '
+                          'or give it up: SELECT drop_embedding(%1$L, %5$L);',
+                          tbl::text, target, begun.model, coalesce(', ' || begun.dimensions, ''), begun.target);
+    END IF;
+    size := (SELECT s.size FROM @extschema@.embedding_size(new_model, dimensions, NULL, false) AS s);
+    IF (new_model = c.model OR @extschema@.model_fingerprint(new_model)
+                               = (SELECT m.fingerprint FROM @extschema@.models() AS m WHERE m.name = c.model))
+       AND size = (SELECT a.atttypmod FROM pg_attribute AS a WHERE a.attrelid = tbl AND a.attname = c.target) THEN
+        RAISE EXCEPTION 'column "%" of table % has this model already', target, tbl USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = format('Its vectors are of model "%s", of %s dimensions.', c.model, size),
+            HINT = 'Name another model, or other dimensions. CALL backfill(...) brings what is stale up to date.';
+    END IF;
+    RETURN begun;
+END
+$$;
+
+-- The arguments that can be wrong by themselves.
+CREATE OR REPLACE FUNCTION embedding_check_arguments(tbl regclass, target name, model text, inputs text, image text, mode text,
+                                          index bool) RETURNS void
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    missing text := CASE WHEN tbl IS NULL THEN 'tbl' WHEN target IS NULL THEN 'target' WHEN model IS NULL THEN 'model'
+                         WHEN mode IS NULL THEN 'mode' WHEN index IS NULL THEN 'index' END;
+BEGIN
+    IF missing IS NOT NULL OR inputs IS NULL AND image IS NULL THEN
+        RAISE EXCEPTION '% must not be null', coalesce(missing, 'one of inputs and image')
+            USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'A model fills the column target of the table with embeddings of what inputs and image give.',
+            HINT = 'For example: add_embedding(''items'', ''embedding'', ''multilingual-e5-small'', ''question'').';
+    ELSIF mode NOT IN ('statement', 'queue', 'manual') THEN
+        RAISE EXCEPTION 'unrecognized mode "%"', mode USING ERRCODE = 'invalid_parameter_value',
+            DETAIL = 'It says when changed rows are embedded: in the statement, soon by a worker, or only by backfill.',
+            HINT = 'Use ''statement'', ''queue'' or ''manual''.';
+    ELSIF target = '' THEN
+        RAISE EXCEPTION 'target must not be empty' USING ERRCODE = 'invalid_name',
+            DETAIL = 'It is the name of a column.', HINT = 'For example: ''embedding''.';
+    ELSIF mode = 'queue' AND EXISTS (SELECT FROM pg_class AS c WHERE c.oid = tbl AND c.relpersistence = 't') THEN
+        RAISE EXCEPTION 'temporary table % cannot be kept by a background worker', tbl
+            USING ERRCODE = 'feature_not_supported', DETAIL = 'Only its own session sees a temporary table.',
+            HINT = 'Use mode => ''statement'' or mode => ''manual''.';
+    ELSIF EXISTS (SELECT FROM @extschema@.embedding_columns AS c WHERE c.tbl = $1 AND c.target = $2) THEN
+        PERFORM @extschema@.embedding_check_table(tbl);
+        RAISE EXCEPTION 'column "%" of table % is an embedding column already', target, tbl
+            USING ERRCODE = 'duplicate_object', DETAIL = 'Its model, inputs and mode are in embeddings().',
+            HINT = format('To make it anew, first: SELECT drop_embedding(%L, %L); migrate_embedding changes its model.',
+                          tbl::text, target);
+    END IF;
+END
+$$;
+
+-- Whether this session has the table locked as who drops an index of it has. Which table an index was of nobody can tell any
+-- more, and a column that lacks its index must not be in the way of those who drop others.
+CREATE FUNCTION embedding_is_locked(tbl regclass) RETURNS bool
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_locks AS l
+                   WHERE l.locktype = 'relation' AND l.relation = tbl AND l.pid = pg_backend_pid() AND l.granted
+                     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                     AND l.mode IN ('AccessExclusiveLock', 'ShareUpdateExclusiveLock'))
+$$;
+
+-- The keys of the column's queue whose types are not those of the table's key, and these.
+CREATE FUNCTION embedding_other_keys(c embedding_columns) RETURNS TABLE (key name, type text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.attname, format_type(a.atttypid, a.atttypmod)
+    FROM unnest(c.key_columns) WITH ORDINALITY AS u (col, place)
+        JOIN pg_attribute AS a ON a.attrelid = c.tbl AND a.attname = u.col
+        JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
+    WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod)
+$$;
+
+-- The keys of the column's queue get the types that the table's have. Types, their casts and the checks of domains are code of
+-- the table's owner: called with his rights and no others.
+CREATE FUNCTION embedding_follow_keys(tbl regclass, target name) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    k record;
+BEGIN
+    FOR k IN SELECT * FROM @extschema@.embedding_other_keys(c) LOOP
+        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.key, k.type);
     END LOOP;
 END
 $$;
@@ -714,6 +1162,12 @@ COMMENT ON FUNCTION embedding_check_analysis(embedding_columns) IS
     'internal: an error where the inputs of an embedding column have lost their meaning';
 COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
     'internal: an error where an embedding column lacks what it needs';
+COMMENT ON FUNCTION embedding_other_keys(embedding_columns) IS
+    'internal: the keys of a queue whose types are not those of its table''s key';
+COMMENT ON FUNCTION embedding_follow_keys(regclass, name) IS
+    'internal: gives the keys of an embedding column''s queue the types that its table''s have';
+COMMENT ON FUNCTION embedding_is_locked(regclass) IS
+    'internal: whether this session has locked a table as who drops an index of it';
 COMMENT ON FUNCTION embedding_follow(embedding_columns) IS
     'internal: gives a work list the owner, schema and key types of its table';
 COMMENT ON FUNCTION embedding_new_partitions(regclass) IS
@@ -1008,6 +1462,8 @@ COMMENT ON FUNCTION fleiss_kappa_of(integer[], integer) IS
     'internal: fleiss_kappa of subjects one behind the other';
 COMMENT ON FUNCTION recall_curve_svg(text[], integer[], float8[], float8[], float8[], text) IS
     'internal: what evaluation_svg draws';
+COMMENT ON FUNCTION index_recall_measured(regclass, name, integer, integer, integer[], bigint) IS
+    'internal: index_recall with the caller''s rights';
 COMMENT ON FUNCTION index_recall_candidates(regclass, name, integer) IS
     'internal: approximate indexes on a column, for index_recall';
 COMMENT ON FUNCTION index_recall_uses(regclass, text, text, integer) IS

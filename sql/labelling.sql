@@ -121,7 +121,7 @@ AS $$
 #variable_conflict use_column
 DECLARE
     beyond bigint := k::bigint + 1;
-    positives int := pg_catalog.round(0.4 * n);
+    positives int := pg_catalog.round(0.4 OPERATOR(pg_catalog.*) n);
     shares int[] := ARRAY[positives, (n - positives + 1) / 2, (n - positives) / 2, n];
     wrong text := CASE
         WHEN run IS NULL THEN 'run must not be null'

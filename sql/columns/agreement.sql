@@ -18,10 +18,11 @@ BEGIN
             DETAIL = 'Neighbours are those of the vectors in a column.',
             HINT = format('Its columns: %s.', (SELECT string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)
                 FROM pg_attribute AS a WHERE a.attrelid = tbl AND a.attnum > 0 AND NOT a.attisdropped));
-    ELSIF type NOT IN ('vector', 'halfvec', 'sparsevec') THEN
+    -- Others may have given types of theirs these names, and what works on them is their code.
+    ELSIF type NOT IN ('vector', 'halfvec', 'sparsevec') OR schema IS DISTINCT FROM @extschema@.embedding_pgvector() THEN
         RAISE EXCEPTION 'column "%" of relation % does not hold vectors', col, tbl USING ERRCODE = 'datatype_mismatch',
             DETAIL = format('It is of type %s.', given),
-            HINT = 'Name a column of type vector, halfvec or sparsevec.';
+            HINT = 'Name a column of pgvector''s type vector, halfvec or sparsevec.';
     END IF;
 END
 $$;

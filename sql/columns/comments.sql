@@ -94,6 +94,12 @@ COMMENT ON FUNCTION embedding_check_analysis(embedding_columns) IS
     'internal: an error where the inputs of an embedding column have lost their meaning';
 COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
     'internal: an error where an embedding column lacks what it needs';
+COMMENT ON FUNCTION embedding_other_keys(embedding_columns) IS
+    'internal: the keys of a queue whose types are not those of its table''s key';
+COMMENT ON FUNCTION embedding_follow_keys(regclass, name) IS
+    'internal: gives the keys of an embedding column''s queue the types that its table''s have';
+COMMENT ON FUNCTION embedding_is_locked(regclass) IS
+    'internal: whether this session has locked a table as who drops an index of it';
 COMMENT ON FUNCTION embedding_follow(embedding_columns) IS
     'internal: gives a work list the owner, schema and key types of its table';
 COMMENT ON FUNCTION embedding_new_partitions(regclass) IS

@@ -11,7 +11,7 @@ DECLARE
 BEGIN
     IF missing IS NOT NULL OR inputs IS NULL AND image IS NULL THEN
         RAISE EXCEPTION '% must not be null', coalesce(missing, 'one of inputs and image')
-            USING ERRCODE = 'null_value_not_allowed',
+            USING ERRCODE = 'invalid_parameter_value',
             DETAIL = 'A model fills the column target of the table with embeddings of what inputs and image give.',
             HINT = 'For example: add_embedding(''items'', ''embedding'', ''multilingual-e5-small'', ''question'').';
     ELSIF mode NOT IN ('statement', 'queue', 'manual') THEN

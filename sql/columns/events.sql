@@ -42,6 +42,17 @@ AS $$
       AND k.columns = ARRAY(SELECT u FROM unnest(c.key_columns) AS u ORDER BY u)
 $$;
 
+-- Whether this session has the table locked as who drops an index of it has. Which table an index was of nobody can tell any
+-- more, and a column that lacks its index must not be in the way of those who drop others.
+CREATE FUNCTION embedding_is_locked(tbl regclass) RETURNS bool
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pg_locks AS l
+                   WHERE l.locktype = 'relation' AND l.relation = tbl AND l.pid = pg_backend_pid() AND l.granted
+                     AND l.database = (SELECT d.oid FROM pg_database AS d WHERE d.datname = current_database())
+                     AND l.mode IN ('AccessExclusiveLock', 'ShareUpdateExclusiveLock'))
+$$;
+
 -- Dropped tables leave the registry and take their queues along. What embedding columns of other tables need stays.
 CREATE FUNCTION embedding_dropped() RETURNS event_trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
@@ -80,7 +91,8 @@ BEGIN
                    WHEN d.object_type = 'index' AND d.schema_name = (
                            SELECT s.nspname FROM pg_class AS t JOIN pg_namespace AS s ON s.oid = t.relnamespace
                            WHERE t.oid = e.tbl) THEN
-                       @extschema@.embedding_key_lacks(e) = 'index' AND @extschema@.embedding_has_triggers(e.tbl) END
+                       @extschema@.embedding_key_lacks(e) = 'index' AND @extschema@.embedding_has_triggers(e.tbl)
+                       AND @extschema@.embedding_is_locked(e.tbl) END
     LOOP
         PERFORM @extschema@.embedding_refuse(lost.of, lost.what);
     END LOOP;
@@ -181,6 +193,32 @@ BEGIN
 END
 $$;
 
+-- The keys of the column's queue whose types are not those of the table's key, and these.
+CREATE FUNCTION embedding_other_keys(c embedding_columns) RETURNS TABLE (key name, type text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT b.attname, format_type(a.atttypid, a.atttypmod)
+    FROM unnest(c.key_columns) WITH ORDINALITY AS u (col, place)
+        JOIN pg_attribute AS a ON a.attrelid = c.tbl AND a.attname = u.col
+        JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
+    WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod)
+$$;
+
+-- The keys of the column's queue get the types that the table's have. Types, their casts and the checks of domains are code of
+-- the table's owner: called with his rights and no others.
+CREATE FUNCTION embedding_follow_keys(tbl regclass, target name) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    k record;
+BEGIN
+    FOR k IN SELECT * FROM @extschema@.embedding_other_keys(c) LOOP
+        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.key, k.type);
+    END LOOP;
+END
+$$;
+
 -- The queue of a table that was given away or moved goes along, and its keys get the types that the table's have.
 CREATE FUNCTION embedding_follow(c embedding_columns) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
@@ -188,7 +226,6 @@ AS $$
 DECLARE
     t pg_class;
     q pg_class;
-    k record;
 BEGIN
     SELECT * INTO t FROM pg_class WHERE oid = c.tbl;
     SELECT * INTO q FROM pg_class WHERE oid = c.queue;
@@ -201,14 +238,11 @@ BEGIN
     IF q.relnamespace <> t.relnamespace THEN
         EXECUTE format('ALTER TABLE %s SET SCHEMA %s', c.queue, t.relnamespace::regnamespace);
     END IF;
-    FOR k IN SELECT b.attname, format_type(a.atttypid, a.atttypmod) AS type
-             FROM unnest(c.key_columns) WITH ORDINALITY AS u (col, place)
-                 JOIN pg_attribute AS a ON a.attrelid = c.tbl AND a.attname = u.col
-                 JOIN pg_attribute AS b ON b.attrelid = c.queue AND b.attname = 'key_' || u.place
-             WHERE (a.atttypid, a.atttypmod) IS DISTINCT FROM (b.atttypid, b.atttypmod) LOOP
-        EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.attname, k.type);
+    IF EXISTS (SELECT FROM @extschema@.embedding_other_keys(c)) THEN
+        PERFORM @extschema@.embedding_as_owner(c.tbl,
+            format('SELECT @extschema@.embedding_follow_keys(%s, %L)', c.tbl::oid, c.target));
         PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
-    END LOOP;
+    END IF;
 END
 $$;
 
@@ -253,7 +287,8 @@ BEGIN
             PERFORM @extschema@.embedding_check_table(root);
         END IF;
         PERFORM @extschema@.embedding_make_triggers(root, part);
-        EXECUTE format('SELECT EXISTS (SELECT FROM %s)', part) INTO filled;
+        filled := (SELECT (r ->> 'filled')::bool FROM @extschema@.embedding_as_owner(part,
+                       format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) AS r);
         IF filled THEN
             RAISE NOTICE 'rows of the new partition % are embedded by backfill', part
                 USING HINT = format('CALL backfill(%L); leaves alone what is embedded already.', root::text);

@@ -13,7 +13,7 @@ DECLARE
 BEGIN
     PERFORM @extschema@.embedding_check_table(tbl);
     IF new_model IS NULL THEN
-        RAISE EXCEPTION 'new_model must not be null' USING ERRCODE = 'null_value_not_allowed',
+        RAISE EXCEPTION 'new_model must not be null' USING ERRCODE = 'invalid_parameter_value',
             DETAIL = 'It is the model that makes the column''s vectors from then on.', HINT = 'models() lists those installed.';
     ELSIF c.role <> 'current' THEN
         RAISE EXCEPTION 'column "%" of table % belongs to "%"', target, tbl, c.of

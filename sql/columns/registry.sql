@@ -79,6 +79,8 @@ $$;
 CREATE FUNCTION embedding_guard() RETURNS trigger
     LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp
 AS $$
+DECLARE
+    missing name;
 BEGIN
     IF TG_OP <> 'INSERT' AND @extschema@.embedding_may(OLD.tbl) IS NOT NULL THEN
         PERFORM @extschema@.embedding_require_owner(OLD.tbl);
@@ -98,6 +100,20 @@ BEGIN
                 USING ERRCODE = 'wrong_object_type',
                 DETAIL = 'Both are tables. Only the first may be partitioned.',
                 HINT = 'add_embedding makes queue and row.';
+        END IF;
+        IF (SELECT t.relowner <> q.relowner FROM pg_class AS t, pg_class AS q WHERE t.oid = NEW.tbl AND q.oid = NEW.queue) THEN
+            RAISE EXCEPTION '% and % are not the same owner''s', NEW.tbl, NEW.queue
+                USING ERRCODE = 'insufficient_privilege',
+                DETAIL = 'An embedding column''s queue belongs to its table, and goes with it.',
+                HINT = 'add_embedding makes queue and row.';
+        END IF;
+        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]) AS u
+                    WHERE @extschema@.embedding_type_of(NEW.tbl, u) IS NULL LIMIT 1);
+        IF missing IS NOT NULL THEN
+            RAISE EXCEPTION 'column "%" of relation % does not exist', missing, NEW.tbl
+                USING ERRCODE = 'undefined_column',
+                DETAIL = 'An embedding column is registered with its column of vectors, of hashes and of fingerprints.',
+                HINT = 'add_embedding makes columns and row.';
         END IF;
         -- They become parts of statements.
         PERFORM @extschema@.embedding_check_expression(NEW.input_expression, 'input_expression'),
@@ -254,7 +270,7 @@ DECLARE
 BEGIN
     IF tbl IS NULL OR target IS NULL THEN
         RAISE EXCEPTION '% must not be null', CASE WHEN tbl IS NULL THEN 'tbl' ELSE 'target' END
-            USING ERRCODE = 'null_value_not_allowed',
+            USING ERRCODE = 'invalid_parameter_value',
             DETAIL = 'An embedding column is named by its table and by the column that holds the vectors.',
             HINT = 'embeddings() lists them.';
     END IF;

@@ -242,7 +242,12 @@ DECLARE
 BEGIN
     PERFORM set_config('lock_timeout', '5s', true); -- these keep nobody else waiting but those who drain
     FOREACH queue IN ARRAY ARRAY[current_one.queue, coming.queue]::oid[] LOOP
-        PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
+        BEGIN
+            PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
+        EXCEPTION
+            -- Anybody may hold these, who drains or not. The locks of the tables decide.
+            WHEN lock_not_available THEN NULL;
+        END;
     END LOOP;
     PERFORM set_config('lock_timeout', '200ms', true);
     EXECUTE format('LOCK TABLE %s IN ACCESS EXCLUSIVE MODE', current_one.tbl);

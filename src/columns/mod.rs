@@ -21,7 +21,7 @@ pub use hash::content_hash;
 pub use model::{dimensions, fingerprint};
 pub use query::embed_query;
 
-use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights_now};
+use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights, require_rights_now};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::text::Text;
 use crate::postgres::{extension, registry, trigger::Statement};
@@ -57,13 +57,15 @@ pub fn after(statement: &Statement) -> Result<(), Fault> {
 /// Embeds the rows that entries of a queue name, and says what came of each.
 ///
 /// # Errors
-/// Faults that are no row's own.
+/// Faults that are no row's own; raises 42501 without the owner's rights.
 pub fn fill_queued(
     table: pg_sys::Oid,
     target: &str,
     entries: &[i64],
 ) -> Result<Vec<(i64, Outcome)>, Fault> {
     let schema = extension::schema()?;
+    // A lock is for who may write: others would stop the writers with it.
+    require_rights(table);
     // Before the column is looked up: a swap of columns under way is waited for.
     lock_for_writing(table);
     Spi::connect(|_| {

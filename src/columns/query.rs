@@ -53,7 +53,7 @@ fn look_up(table: pg_sys::Oid, target: &str) -> Result<Model, Fault> {
         let _latest = Latest::snapshot();
         let sql = format!(
             "SELECT c.model, c.dimensions FROM {schema}.embedding_columns AS c \
-             WHERE c.tbl = $1 AND c.target = $2"
+             WHERE c.tbl OPERATOR(pg_catalog.=) $1 AND c.target OPERATOR(pg_catalog.=) $2"
         );
         let column = [Parameter::Oid(table), Parameter::Text(Some(target))];
         let found = spi::query(&sql, &column)?;

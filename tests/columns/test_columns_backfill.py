@@ -246,6 +246,6 @@ def test_what_cannot_be_called(sql):
     sql.execute("ROLLBACK")
     fails(sql, "42704", "CALL backfill('items', 'other')")
     fails(sql, "42704", "CALL backfill('pg_class')")
-    fails(sql, "22004", "CALL backfill(NULL)")
+    fails(sql, "22023", "CALL backfill(NULL)")
     fails(sql, "22023", "CALL backfill('items', 'embedding', 0)")
     fails(sql, "22023", "CALL backfill('items', 'embedding', -1)")

@@ -146,12 +146,12 @@ def test_inputs(sql, name):
 ARGUMENTS = {
     "no model": ("42704", "'items', 'e', 'no-such-model', 'question'"),
     "reranker": ("42809 22023 42704", "'items', 'e', 'tiny-cross-bert', 'question'"),
-    "no inputs": ("22004", "'items', 'e', 'tiny-bert'"),
-    "no table": ("22004", "NULL, 'e', 'tiny-bert', 'question'"),
-    "no target": ("22004", "'items', NULL, 'tiny-bert', 'question'"),
-    "model NULL": ("22004", "'items', 'e', NULL, 'question'"),
-    "mode NULL": ("22004", "'items', 'e', 'tiny-bert', 'question', mode => NULL"),
-    "index NULL": ("22004", "'items', 'e', 'tiny-bert', 'question', index => NULL"),
+    "no inputs": ("22023", "'items', 'e', 'tiny-bert'"),
+    "no table": ("22023", "NULL, 'e', 'tiny-bert', 'question'"),
+    "no target": ("22023", "'items', NULL, 'tiny-bert', 'question'"),
+    "model NULL": ("22023", "'items', 'e', NULL, 'question'"),
+    "mode NULL": ("22023", "'items', 'e', 'tiny-bert', 'question', mode => NULL"),
+    "index NULL": ("22023", "'items', 'e', 'tiny-bert', 'question', index => NULL"),
     "mode": ("22023", "'items', 'e', 'tiny-bert', 'question', mode => 'soon'"),
     "type": ("22023", "'items', 'e', 'tiny-bert', 'question', type => 'bit'"),
     "empty target": ("42602", "'items', '', 'tiny-bert', 'question'"),
@@ -225,8 +225,8 @@ def test_an_input_of_another_type(sql):
 
 def test_functions_of_columns(sql):
     refused(sql, "42704", "SELECT drop_embedding('items', 'embedding')")
-    refused(sql, "22004", "SELECT drop_embedding('full_one', NULL)")
-    refused(sql, "22004", "SELECT drop_embedding(NULL, 'embedding')")
+    refused(sql, "22023", "SELECT drop_embedding('full_one', NULL)")
+    refused(sql, "22023", "SELECT drop_embedding(NULL, 'embedding')")
     refused(sql, "42704", "SELECT embed_query('items', 'embedding', 'text')")
     refused(sql, "22023", "SELECT embed_query(NULL, 'embedding', 'text')")
     refused(sql, "22023", "SELECT embed_query('items', NULL, 'text')")

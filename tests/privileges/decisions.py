@@ -27,7 +27,7 @@ FOR_EVERYBODY = """
 FOR_THOSE_ABOVE = """
     text_bar recall_curve_svg fleiss_kappa_of evaluation_interval evaluation_rows evaluation_run
     evaluation_judged evaluation_runs evaluation_categories index_recall_candidates
-    index_recall_uses
+    index_recall_uses index_recall_measured
 
     embedding_may embedding_is_there embedding_require_owner embedding_column embedding_column_meant
     embedding_pgvector embedding_name embedding_free_name embedding_table_columns embedding_type_of
@@ -68,7 +68,8 @@ FOR_THOSE_ABOVE = """
 
     embedding_refuse embedding_has_triggers embedding_key_lacks embedding_is_queue
     embedding_queue_lacks embedding_analysis_error embedding_check_analysis embedding_check_column
-    embedding_follow embedding_new_partitions embedding_follow_partitions
+    embedding_follow embedding_follow_keys embedding_other_keys embedding_is_locked
+    embedding_new_partitions embedding_follow_partitions
 """
 
 # What tells of the engine, its process and others' requests.

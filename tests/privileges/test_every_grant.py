@@ -134,7 +134,7 @@ def test_functions_in_sql_find_names_alike_for_everybody(sql, objects):
 GRAMMAR = """
     coalesce nullif greatest least array values in exists and or not row case when then from as
     select union filter over partition any all using if elsif on join lateral return is with
-    materialized order by pairs hits others judged strata drawn where text int float8
+    materialized operator order by pairs hits others judged strata drawn where text int float8
 """
 
 
