@@ -998,6 +998,30 @@ BEGIN
 END
 $$;
 
+-- Postgres' own reading of an expression, as for a CHECK constraint: no subqueries, aggregates, sets. Names are looked
+-- up on the caller's search_path, the text is for pg_catalog, pg_temp. The constraint is gone before it checks a row.
+CREATE OR REPLACE FUNCTION embedding_analyse(tbl regclass, expression text, path text,
+                                  OUT analysed text, OUT columns int2[], OUT type regtype)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    trial text := format(E'ALTER TABLE %s ADD CONSTRAINT itembank_embed_trial CHECK ((%s\n) IS NULL) NOT VALID',
+                         tbl, expression);
+BEGIN
+    PERFORM set_config('search_path', path, true);
+    EXECUTE trial;
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT c.conkey,
+           substring(pg_get_expr(c.conbin, c.conrelid) FROM '^\((.*) IS (?:NULL|NOT DISTINCT FROM NULL)\)$')
+    INTO columns, analysed FROM pg_constraint AS c WHERE c.conrelid = tbl AND c.conname = 'itembank_embed_trial';
+    EXECUTE format('ALTER TABLE %s DROP CONSTRAINT itembank_embed_trial', tbl);
+    -- Not evaluated: a CASE knows its type without that. But who plans a query runs what is constant in conditions of indexes.
+    type := (SELECT (r ->> 'type')::oid::regtype FROM @extschema@.embedding_as_owner(tbl, format(
+        E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END)::oid AS type '
+        'FROM (VALUES (0)) AS itembank_embed_one LEFT JOIN %s ON false', analysed, tbl)) AS r);
+END
+$$;
+
 -- Who may use what: sql/privileges.sql says why ----------------------------------------------------
 -- With a search path of its own: in that of a script anybody who may make operators in the extension's schema has his called.
 

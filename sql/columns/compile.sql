@@ -190,18 +190,18 @@ AS $$
 DECLARE
     trial text := format(E'ALTER TABLE %s ADD CONSTRAINT itembank_embed_trial CHECK ((%s\n) IS NULL) NOT VALID',
                          tbl, expression);
-    -- Not evaluated: a CASE knows its type without that.
-    typed text := format(E'SELECT pg_catalog.pg_typeof(CASE WHEN false THEN (%s\n) END) '
-                         'FROM (VALUES (0)) AS itembank_embed_one LEFT JOIN %s ON false', expression, tbl);
 BEGIN
     PERFORM set_config('search_path', path, true);
     EXECUTE trial;
-    EXECUTE typed INTO type;
     PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
     SELECT c.conkey,
            substring(pg_get_expr(c.conbin, c.conrelid) FROM '^\((.*) IS (?:NULL|NOT DISTINCT FROM NULL)\)$')
     INTO columns, analysed FROM pg_constraint AS c WHERE c.conrelid = tbl AND c.conname = 'itembank_embed_trial';
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT itembank_embed_trial', tbl);
+    -- Not evaluated: a CASE knows its type without that. But who plans a query runs what is constant in conditions of indexes.
+    type := (SELECT (r ->> 'type')::oid::regtype FROM @extschema@.embedding_as_owner(tbl, format(
+        E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END)::oid AS type '
+        'FROM (VALUES (0)) AS itembank_embed_one LEFT JOIN %s ON false', analysed, tbl)) AS r);
 END
 $$;
 

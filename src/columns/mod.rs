@@ -21,7 +21,9 @@ pub use hash::content_hash;
 pub use model::{dimensions, fingerprint};
 pub use query::embed_query;
 
-use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights, require_rights_now};
+use crate::postgres::owner::{
+    AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights, require_rights_now,
+};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::text::Text;
 use crate::postgres::{extension, registry, trigger::Statement};

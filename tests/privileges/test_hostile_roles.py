@@ -292,3 +292,77 @@ def test_locks_that_anybody_may_take_stop_no_migration(place, stranger):
         owner.execute("CALL migrate_embedding('items', 'embedding', 'tiny-cls')")
         models = "SELECT model FROM embeddings() WHERE target = 'embedding'"
         assert owner.execute(models).fetchone() == ("tiny-cls",)
+
+
+# A table whose every part tells who runs it: type of the key, inputs, indexes, policy, defaults.
+TELLING = f"""
+    CREATE FUNCTION den.tell() RETURNS bool LANGUAGE plpgsql IMMUTABLE
+        AS $$BEGIN RAISE WARNING 'run by %', current_user; RETURN true; END$$;
+    CREATE FUNCTION den.told(text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+        AS $$BEGIN PERFORM den.tell(); RETURN $1; END$$;
+    CREATE FUNCTION den.told(vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE
+        AS $$BEGIN PERFORM den.tell(); RETURN $1; END$$;
+    CREATE FUNCTION den.told_int(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
+        AS $$BEGIN RETURN den.tell(); END$$;
+    CREATE DOMAIN den.telling AS int CHECK (den.told_int(VALUE));
+    CREATE TABLE den.t (id den.telling, body text DEFAULT den.told('a'), PRIMARY KEY (id))
+        PARTITION BY RANGE (id);
+    CREATE TABLE den.t_1 PARTITION OF den.t FOR VALUES FROM (0) TO (100);
+    CREATE TABLE den.t_2 (id den.telling NOT NULL, body text);
+    INSERT INTO den.t SELECT n, 'item ' || n FROM generate_series(1, 30) AS n;
+    INSERT INTO den.t_2 SELECT n, 'item ' || n FROM generate_series(101, 110) AS n;
+    SELECT add_embedding('den.t', 'e', '{TINY}', 'den.told(body)', mode => 'manual');
+    ALTER TABLE den.t_2 ADD e vector(32), ADD e_hash bytea, ADD e_fingerprint text;
+    CALL backfill('den.t');
+    CREATE INDEX ON den.t (den.told(body)) WHERE den.tell();
+    CREATE INDEX ON den.t USING hnsw ((den.told(e)::vector(32)) vector_cosine_ops)
+        WHERE den.told(body) IS NOT NULL;
+    CREATE POLICY telling ON den.t USING (den.tell());
+    ALTER TABLE den.t ENABLE ROW LEVEL SECURITY
+"""
+LOOKED_AFTER = """
+    SELECT * FROM embeddings()
+    SELECT * FROM itembank_progress
+    SELECT * FROM stale_embeddings('den.t')
+    SELECT * FROM verify_embeddings('den.t', 3)
+    SELECT * FROM near_duplicates('den.t', 0.5)
+    SELECT embed_query('den.t', 'e', 'item')
+    SELECT * FROM index_recall('den.t', 'e', 3, 3, '{40}')
+    CALL backfill('den.t')
+    ALTER TABLE den.t ADD COLUMN another int
+    ALTER TABLE den.t ALTER COLUMN another SET STATISTICS 10
+    ALTER TABLE den.t_2 ADD COLUMN another int
+    ALTER TABLE den.t ATTACH PARTITION den.t_2 FOR VALUES FROM (100) TO (200)
+    CALL backfill('den.t')
+    CALL migrate_embedding('den.t', 'e', 'tiny-cls', queries => 'TABLE den.asked')
+    SELECT * FROM embedding_agreement('den.t', 'e', 'e_previous', 3, 5)
+    SELECT rollback_embedding('den.t', 'e')
+    ALTER TABLE den.t DETACH PARTITION den.t_2
+    SELECT add_embedding('den.t', 'other', 'tiny-bert', 'den.told(body)')
+    SELECT drop_embedding('den.t', 'e_next')
+    SELECT drop_embedding('den.t', 'other')
+    DROP TABLE den.t
+"""
+# PostgreSQL itself compares the rows with the bounds, as who attaches.
+BY_POSTGRES = "ATTACH PARTITION"
+
+
+def test_who_looks_after_all_tables_runs_nothing_of_theirs(admin, stranger):
+    """Whatever a superuser asks of the extension about a table that is full of traps."""
+    for statement in TELLING.split(";\n    "):
+        stranger.execute(statement)
+    admin.execute("""
+        CREATE TABLE den.asked (query_id text, query_text text);
+        INSERT INTO den.asked VALUES ('q', 'item 3');
+        SELECT judge('q', '3', 2)""")
+    heard, told = set(), set()
+    admin.add_notice_handler(lambda diag: heard.add(diag.message_primary))
+    for statement in re.split(r"\n    (?=\w)", LOOKED_AFTER.strip()):
+        heard.clear()
+        admin.execute(statement)
+        by = {said for said in heard if said.startswith("run by")}
+        if BY_POSTGRES not in statement:
+            assert by <= {f"run by {STRANGER}"}, statement
+        told |= by
+    assert told, "no trap was ever sprung"
+    admin.execute("DROP TABLE den.asked, den.t_2; DELETE FROM evaluation_judgements")
