@@ -504,7 +504,7 @@ BEGIN
         SELECT e AS of, CASE WHEN d.objsubid > 0 THEN format('column "%s"', d.address_names[3])
                              ELSE format('%s %s', d.object_type, d.object_identity) END AS what
         FROM pg_event_trigger_dropped_objects() AS d, @extschema@.embedding_columns AS e
-        WHERE d.classid = 'pg_class'::regclass AND @extschema@.embedding_may(e.tbl) IS NOT NULL
+        WHERE d.classid = 'pg_class'::regclass AND @extschema@.embedding_may(e.tbl)
           AND CASE WHEN d.objsubid > 0 AND d.objid = e.tbl THEN d.address_names[3]::name = ANY (
                             e.input_columns || e.key_columns || ARRAY[e.target, e.hash_column, e.fingerprint_column])
                    WHEN d.objsubid > 0 AND d.objid = e.queue THEN
@@ -543,7 +543,9 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM @extschema@.embedding_other_keys(c)) THEN
         PERFORM @extschema@.embedding_as_owner(c.tbl,
-            format('SELECT @extschema@.embedding_follow_keys(%s, %L)', c.tbl::oid, c.target));
+            format('SELECT @extschema@.embedding_follow_keys(%s, %L, %L)', c.tbl::oid, c.target, (
+                SELECT jsonb_object_agg(name, current_setting(name)) FROM unnest(ARRAY['TimeZone', 'DateStyle', 'IntervalStyle',
+                    'bytea_output', 'extra_float_digits', 'lc_monetary', 'lc_numeric', 'lc_time', 'xmlbinary']) AS name)));
         PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
     END IF;
 END
@@ -562,7 +564,10 @@ BEGIN
             WHERE t.tgfoid = '@extschema@.embedding_trigger()'::regprocedure AND NOT t.tgisinternal
               AND NOT EXISTS (SELECT FROM @extschema@.embedding_columns AS c
                               WHERE c.tbl = t.tgrelid OR c.tbl IN (SELECT relid FROM pg_partition_ancestors(t.tgrelid)))
-              AND @extschema@.embedding_may(t.tgrelid) LOOP
+              AND @extschema@.embedding_may(t.tgrelid)
+              -- Of this command: others' may be locked by whoever they belong to.
+              AND (@extschema@.embedding_is_locked(t.tgrelid) OR EXISTS (
+                  SELECT FROM pg_partition_ancestors(t.tgrelid) AS a WHERE @extschema@.embedding_is_locked(a.relid))) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, part);
     END LOOP;
     FOR part IN SELECT * FROM @extschema@.embedding_new_partitions(root) LOOP
@@ -570,8 +575,7 @@ BEGIN
             PERFORM @extschema@.embedding_check_table(root);
         END IF;
         PERFORM @extschema@.embedding_make_triggers(root, part);
-        filled := (SELECT (r ->> 'filled')::bool FROM @extschema@.embedding_as_owner(part,
-                       format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) AS r);
+        filled := @extschema@.embedding_look(part, format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) -> 'filled';
         IF filled THEN
             RAISE NOTICE 'rows of the new partition % are embedded by backfill', part
                 USING HINT = format('CALL backfill(%L); leaves alone what is embedded already.', root::text);
@@ -613,12 +617,13 @@ BEGIN
                 DETAIL = 'An embedding column''s queue belongs to its table, and goes with it.',
                 HINT = 'add_embedding makes queue and row.';
         END IF;
-        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]) AS u
+        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]
+                                         || NEW.key_columns || NEW.input_columns) AS u
                     WHERE @extschema@.embedding_type_of(NEW.tbl, u) IS NULL LIMIT 1);
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION 'column "%" of relation % does not exist', missing, NEW.tbl
                 USING ERRCODE = 'undefined_column',
-                DETAIL = 'An embedding column is registered with its column of vectors, of hashes and of fingerprints.',
+                DETAIL = 'An embedding column is registered with columns that are there.',
                 HINT = 'add_embedding makes columns and row.';
         END IF;
         -- They become parts of statements.
@@ -844,7 +849,7 @@ BEGIN
             PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
         EXCEPTION
             -- Anybody may hold these, who drains or not. The locks of the tables decide.
-            WHEN lock_not_available THEN NULL;
+            WHEN lock_not_available OR deadlock_detected THEN NULL;
         END;
     END LOOP;
     PERFORM set_config('lock_timeout', '200ms', true);
@@ -985,23 +990,60 @@ $$;
 
 -- The keys of the column's queue get the types that the table's have. Types, their casts and the checks of domains are code of
 -- the table's owner: called with his rights and no others.
-CREATE FUNCTION embedding_follow_keys(tbl regclass, target name) RETURNS void
+-- settings are those by which the caller has just converted the table's: a time zone, say.
+CREATE FUNCTION embedding_follow_keys(tbl regclass, target name, settings jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     k record;
 BEGIN
+    PERFORM set_config(s.key, s.value, true) FROM jsonb_each_text(settings) AS s;
     FOR k IN SELECT * FROM @extschema@.embedding_other_keys(c) LOOP
         EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.key, k.type);
     END LOOP;
 END
 $$;
 
--- Postgres' own reading of an expression, as for a CHECK constraint: no subqueries, aggregates, sets. Names are looked
--- up on the caller's search_path, the text is for pg_catalog, pg_temp. The constraint is gone before it checks a row.
+-- The same as the table's owner, by names of the caller's path. Who reads an expression runs the input functions of its
+-- literals, and who plans a query what is constant in the conditions of indexes: code of the owner.
 CREATE OR REPLACE FUNCTION embedding_analyse(tbl regclass, expression text, path text,
                                   OUT analysed text, OUT columns int2[], OUT type regtype)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schemas text;
+BEGIN
+    -- What "$user" is differs from one to the other.
+    PERFORM set_config('search_path', path, true);
+    schemas := (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ')
+                FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS s);
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT r.analysed, r.columns, r.type::oid INTO analysed, columns, type
+    FROM @extschema@.embedding_as_owner(tbl, format(
+             'SELECT analysed, columns, type::oid AS type FROM @extschema@.embedding_read(%s, %L, %L)',
+             tbl::oid, expression, coalesce(schemas, ''))) AS j,
+         jsonb_to_record(j) AS r (analysed text, columns int2[], type text);
+END
+$$;
+
+-- A row that embedding_guard would refuse keeps no other from being restored.
+SELECT pg_catalog.pg_extension_config_dump('@extschema@.embedding_columns',
+    'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c
+                       JOIN pg_catalog.pg_class AS q ON q.relowner OPERATOR(pg_catalog.=) c.relowner
+                   WHERE c.oid OPERATOR(pg_catalog.=) tbl AND c.relpersistence OPERATOR(pg_catalog.<>) ''t''
+                     AND q.oid OPERATOR(pg_catalog.=) queue AND q.relkind OPERATOR(pg_catalog.=) ''r'')
+       AND NOT EXISTS (SELECT FROM pg_catalog.unnest(
+                           ARRAY[target, hash_column, fingerprint_column]
+                           OPERATOR(pg_catalog.||) key_columns OPERATOR(pg_catalog.||) input_columns) AS u (col)
+                       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                                         WHERE a.attrelid OPERATOR(pg_catalog.=) tbl
+                                           AND a.attname OPERATOR(pg_catalog.=) u.col AND NOT a.attisdropped))');
+
+-- Postgres' own reading of an expression, as for a CHECK constraint: no subqueries, aggregates, sets. Names are looked
+-- up on the path, the text is for pg_catalog, pg_temp. The constraint is gone before it checks a row.
+CREATE FUNCTION embedding_read(tbl regclass, expression text, path text,
+                               OUT analysed text, OUT columns int2[], OUT type regtype)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -1015,10 +1057,10 @@ BEGIN
            substring(pg_get_expr(c.conbin, c.conrelid) FROM '^\((.*) IS (?:NULL|NOT DISTINCT FROM NULL)\)$')
     INTO columns, analysed FROM pg_constraint AS c WHERE c.conrelid = tbl AND c.conname = 'itembank_embed_trial';
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT itembank_embed_trial', tbl);
-    -- Not evaluated: a CASE knows its type without that. But who plans a query runs what is constant in conditions of indexes.
-    type := (SELECT (r ->> 'type')::oid::regtype FROM @extschema@.embedding_as_owner(tbl, format(
-        E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END)::oid AS type '
-        'FROM (VALUES (0)) AS itembank_embed_one LEFT JOIN %s ON false', analysed, tbl)) AS r);
+    -- Not evaluated: a CASE knows its type without that.
+    EXECUTE format(E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END) '
+                   'FROM (VALUES (0)) AS itembank_embed_one (itembank_embed_one) LEFT JOIN %s ON false', analysed, tbl)
+        INTO type;
 END
 $$;
 
@@ -1140,6 +1182,8 @@ COMMENT ON FUNCTION embedding_template(regclass, text) IS
     'internal: a template as an expression';
 COMMENT ON FUNCTION embedding_is_template(regclass, text) IS
     'internal: whether inputs is a template: it names a column of the table in braces';
+COMMENT ON FUNCTION embedding_read(regclass, text, text) IS
+    'internal: an SQL expression as Postgres reads it, its columns, its type';
 COMMENT ON FUNCTION embedding_analyse(regclass, text, text) IS
     'internal: an expression over a table as Postgres reads it, its columns and its type';
 COMMENT ON FUNCTION embedding_expression(regclass, text, text, text) IS
@@ -1188,7 +1232,7 @@ COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
     'internal: an error where an embedding column lacks what it needs';
 COMMENT ON FUNCTION embedding_other_keys(embedding_columns) IS
     'internal: the keys of a queue whose types are not those of its table''s key';
-COMMENT ON FUNCTION embedding_follow_keys(regclass, name) IS
+COMMENT ON FUNCTION embedding_follow_keys(regclass, name, jsonb) IS
     'internal: gives the keys of an embedding column''s queue the types that its table''s have';
 COMMENT ON FUNCTION embedding_is_locked(regclass) IS
     'internal: whether this session has locked a table as who drops an index of it';

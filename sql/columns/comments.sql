@@ -48,6 +48,8 @@ COMMENT ON FUNCTION embedding_template(regclass, text) IS
     'internal: a template as an expression';
 COMMENT ON FUNCTION embedding_is_template(regclass, text) IS
     'internal: whether inputs is a template: it names a column of the table in braces';
+COMMENT ON FUNCTION embedding_read(regclass, text, text) IS
+    'internal: an SQL expression as Postgres reads it, its columns, its type';
 COMMENT ON FUNCTION embedding_analyse(regclass, text, text) IS
     'internal: an expression over a table as Postgres reads it, its columns and its type';
 COMMENT ON FUNCTION embedding_expression(regclass, text, text, text) IS
@@ -96,7 +98,7 @@ COMMENT ON FUNCTION embedding_check_column(embedding_columns) IS
     'internal: an error where an embedding column lacks what it needs';
 COMMENT ON FUNCTION embedding_other_keys(embedding_columns) IS
     'internal: the keys of a queue whose types are not those of its table''s key';
-COMMENT ON FUNCTION embedding_follow_keys(regclass, name) IS
+COMMENT ON FUNCTION embedding_follow_keys(regclass, name, jsonb) IS
     'internal: gives the keys of an embedding column''s queue the types that its table''s have';
 COMMENT ON FUNCTION embedding_is_locked(regclass) IS
     'internal: whether this session has locked a table as who drops an index of it';

@@ -182,9 +182,9 @@ AS $$
 $$;
 
 -- Postgres' own reading of an expression, as for a CHECK constraint: no subqueries, aggregates, sets. Names are looked
--- up on the caller's search_path, the text is for pg_catalog, pg_temp. The constraint is gone before it checks a row.
-CREATE FUNCTION embedding_analyse(tbl regclass, expression text, path text,
-                                  OUT analysed text, OUT columns int2[], OUT type regtype)
+-- up on the path, the text is for pg_catalog, pg_temp. The constraint is gone before it checks a row.
+CREATE FUNCTION embedding_read(tbl regclass, expression text, path text,
+                               OUT analysed text, OUT columns int2[], OUT type regtype)
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
@@ -198,10 +198,32 @@ BEGIN
            substring(pg_get_expr(c.conbin, c.conrelid) FROM '^\((.*) IS (?:NULL|NOT DISTINCT FROM NULL)\)$')
     INTO columns, analysed FROM pg_constraint AS c WHERE c.conrelid = tbl AND c.conname = 'itembank_embed_trial';
     EXECUTE format('ALTER TABLE %s DROP CONSTRAINT itembank_embed_trial', tbl);
-    -- Not evaluated: a CASE knows its type without that. But who plans a query runs what is constant in conditions of indexes.
-    type := (SELECT (r ->> 'type')::oid::regtype FROM @extschema@.embedding_as_owner(tbl, format(
-        E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END)::oid AS type '
-        'FROM (VALUES (0)) AS itembank_embed_one LEFT JOIN %s ON false', analysed, tbl)) AS r);
+    -- Not evaluated: a CASE knows its type without that.
+    EXECUTE format(E'SELECT pg_typeof(CASE WHEN false THEN (%s\n) END) '
+                   'FROM (VALUES (0)) AS itembank_embed_one (itembank_embed_one) LEFT JOIN %s ON false', analysed, tbl)
+        INTO type;
+END
+$$;
+
+-- The same as the table's owner, by names of the caller's path. Who reads an expression runs the input functions of its
+-- literals, and who plans a query what is constant in the conditions of indexes: code of the owner.
+CREATE FUNCTION embedding_analyse(tbl regclass, expression text, path text,
+                                  OUT analysed text, OUT columns int2[], OUT type regtype)
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    schemas text;
+BEGIN
+    -- What "$user" is differs from one to the other.
+    PERFORM set_config('search_path', path, true);
+    schemas := (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ')
+                FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) AS s);
+    PERFORM pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true);
+    SELECT r.analysed, r.columns, r.type::oid INTO analysed, columns, type
+    FROM @extschema@.embedding_as_owner(tbl, format(
+             'SELECT analysed, columns, type::oid AS type FROM @extschema@.embedding_read(%s, %L, %L)',
+             tbl::oid, expression, coalesce(schemas, ''))) AS j,
+         jsonb_to_record(j) AS r (analysed text, columns int2[], type text);
 END
 $$;
 

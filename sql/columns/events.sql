@@ -81,7 +81,7 @@ BEGIN
         SELECT e AS of, CASE WHEN d.objsubid > 0 THEN format('column "%s"', d.address_names[3])
                              ELSE format('%s %s', d.object_type, d.object_identity) END AS what
         FROM pg_event_trigger_dropped_objects() AS d, @extschema@.embedding_columns AS e
-        WHERE d.classid = 'pg_class'::regclass AND @extschema@.embedding_may(e.tbl) IS NOT NULL
+        WHERE d.classid = 'pg_class'::regclass AND @extschema@.embedding_may(e.tbl)
           AND CASE WHEN d.objsubid > 0 AND d.objid = e.tbl THEN d.address_names[3]::name = ANY (
                             e.input_columns || e.key_columns || ARRAY[e.target, e.hash_column, e.fingerprint_column])
                    WHEN d.objsubid > 0 AND d.objid = e.queue THEN
@@ -206,13 +206,15 @@ $$;
 
 -- The keys of the column's queue get the types that the table's have. Types, their casts and the checks of domains are code of
 -- the table's owner: called with his rights and no others.
-CREATE FUNCTION embedding_follow_keys(tbl regclass, target name) RETURNS void
+-- settings are those by which the caller has just converted the table's: a time zone, say.
+CREATE FUNCTION embedding_follow_keys(tbl regclass, target name, settings jsonb) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     k record;
 BEGIN
+    PERFORM set_config(s.key, s.value, true) FROM jsonb_each_text(settings) AS s;
     FOR k IN SELECT * FROM @extschema@.embedding_other_keys(c) LOOP
         EXECUTE format('ALTER TABLE %1$s ALTER COLUMN %2$I TYPE %3$s USING %2$I::%3$s', c.queue, k.key, k.type);
     END LOOP;
@@ -240,7 +242,9 @@ BEGIN
     END IF;
     IF EXISTS (SELECT FROM @extschema@.embedding_other_keys(c)) THEN
         PERFORM @extschema@.embedding_as_owner(c.tbl,
-            format('SELECT @extschema@.embedding_follow_keys(%s, %L)', c.tbl::oid, c.target));
+            format('SELECT @extschema@.embedding_follow_keys(%s, %L, %L)', c.tbl::oid, c.target, (
+                SELECT jsonb_object_agg(name, current_setting(name)) FROM unnest(ARRAY['TimeZone', 'DateStyle', 'IntervalStyle',
+                    'bytea_output', 'extra_float_digits', 'lc_monetary', 'lc_numeric', 'lc_time', 'xmlbinary']) AS name)));
         PERFORM @extschema@.embedding_record(c.tbl, 'keys', json_build_object('target', c.target)::text);
     END IF;
 END
@@ -279,7 +283,10 @@ BEGIN
             WHERE t.tgfoid = '@extschema@.embedding_trigger()'::regprocedure AND NOT t.tgisinternal
               AND NOT EXISTS (SELECT FROM @extschema@.embedding_columns AS c
                               WHERE c.tbl = t.tgrelid OR c.tbl IN (SELECT relid FROM pg_partition_ancestors(t.tgrelid)))
-              AND @extschema@.embedding_may(t.tgrelid) LOOP
+              AND @extschema@.embedding_may(t.tgrelid)
+              -- Of this command: others' may be locked by whoever they belong to.
+              AND (@extschema@.embedding_is_locked(t.tgrelid) OR EXISTS (
+                  SELECT FROM pg_partition_ancestors(t.tgrelid) AS a WHERE @extschema@.embedding_is_locked(a.relid))) LOOP
         EXECUTE format('DROP TRIGGER %I ON %s', trigger, part);
     END LOOP;
     FOR part IN SELECT * FROM @extschema@.embedding_new_partitions(root) LOOP
@@ -287,8 +294,7 @@ BEGIN
             PERFORM @extschema@.embedding_check_table(root);
         END IF;
         PERFORM @extschema@.embedding_make_triggers(root, part);
-        filled := (SELECT (r ->> 'filled')::bool FROM @extschema@.embedding_as_owner(part,
-                       format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) AS r);
+        filled := @extschema@.embedding_look(part, format('SELECT EXISTS (SELECT FROM %s) AS filled', part)) -> 'filled';
         IF filled THEN
             RAISE NOTICE 'rows of the new partition % are embedded by backfill', part
                 USING HINT = format('CALL backfill(%L); leaves alone what is embedded already.', root::text);

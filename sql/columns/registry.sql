@@ -38,10 +38,19 @@ CREATE TABLE embedding_progress (
 );
 
 -- What was a temporary table's is nobody's when its session is over, and must not become another table's elsewhere.
+-- Nor must a row that embedding_guard would refuse keep all others from being restored: they come in one COPY.
 -- Two statements: one alone cannot change the extension's row twice.
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.embedding_columns',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c
-                   WHERE c.oid OPERATOR(pg_catalog.=) tbl AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')');
+                       JOIN pg_catalog.pg_class AS q ON q.relowner OPERATOR(pg_catalog.=) c.relowner
+                   WHERE c.oid OPERATOR(pg_catalog.=) tbl AND c.relpersistence OPERATOR(pg_catalog.<>) ''t''
+                     AND q.oid OPERATOR(pg_catalog.=) queue AND q.relkind OPERATOR(pg_catalog.=) ''r'')
+       AND NOT EXISTS (SELECT FROM pg_catalog.unnest(
+                           ARRAY[target, hash_column, fingerprint_column]
+                           OPERATOR(pg_catalog.||) key_columns OPERATOR(pg_catalog.||) input_columns) AS u (col)
+                       WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute AS a
+                                         WHERE a.attrelid OPERATOR(pg_catalog.=) tbl
+                                           AND a.attname OPERATOR(pg_catalog.=) u.col AND NOT a.attisdropped))');
 SELECT pg_catalog.pg_extension_config_dump('@extschema@.embedding_progress',
     'WHERE EXISTS (SELECT FROM pg_catalog.pg_class AS c
                    WHERE c.oid OPERATOR(pg_catalog.=) tbl AND c.relpersistence OPERATOR(pg_catalog.<>) ''t'')');
@@ -107,12 +116,13 @@ BEGIN
                 DETAIL = 'An embedding column''s queue belongs to its table, and goes with it.',
                 HINT = 'add_embedding makes queue and row.';
         END IF;
-        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]) AS u
+        missing := (SELECT u FROM unnest(ARRAY[NEW.target, NEW.hash_column, NEW.fingerprint_column]
+                                         || NEW.key_columns || NEW.input_columns) AS u
                     WHERE @extschema@.embedding_type_of(NEW.tbl, u) IS NULL LIMIT 1);
         IF missing IS NOT NULL THEN
             RAISE EXCEPTION 'column "%" of relation % does not exist', missing, NEW.tbl
                 USING ERRCODE = 'undefined_column',
-                DETAIL = 'An embedding column is registered with its column of vectors, of hashes and of fingerprints.',
+                DETAIL = 'An embedding column is registered with columns that are there.',
                 HINT = 'add_embedding makes columns and row.';
         END IF;
         -- They become parts of statements.

@@ -246,7 +246,7 @@ BEGIN
             PERFORM pg_advisory_xact_lock(@extschema@.embedding_lock_class(), (queue::bigint - 2147483648)::int);
         EXCEPTION
             -- Anybody may hold these, who drains or not. The locks of the tables decide.
-            WHEN lock_not_available THEN NULL;
+            WHEN lock_not_available OR deadlock_detected THEN NULL;
         END;
     END LOOP;
     PERFORM set_config('lock_timeout', '200ms', true);

@@ -21,12 +21,10 @@ pub use hash::content_hash;
 pub use model::{dimensions, fingerprint};
 pub use query::embed_query;
 
-use crate::postgres::owner::{
-    AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights, require_rights_now,
-};
+use crate::postgres::owner::{AsOwner, AsRegistrar, Caller, lock_for_writing, require_rights_now};
 use crate::postgres::spi::{self, Parameter, Rows};
 use crate::postgres::text::Text;
-use crate::postgres::{extension, registry, trigger::Statement};
+use crate::postgres::{extension, registry, relation, trigger::Statement};
 use definition::Definition;
 use fill::{CONTENT, Row};
 use pgrx::pg_sys;
@@ -41,7 +39,8 @@ pub fn after(statement: &Statement) -> Result<(), Fault> {
     }
     let definitions = known::of(table, || {
         let schema = extension::schema()?;
-        let _owner = AsOwner::of(table, Caller::Trigger);
+        let root = relation::ancestors(table).last().copied().unwrap_or(table);
+        let _owner = AsOwner::of(root, Caller::Trigger);
         Spi::connect(|_| Definition::triggered(&schema, table))
     })?;
     let concerned = |definition: &&Definition| trigger::concerns(statement, definition);
@@ -49,10 +48,13 @@ pub fn after(statement: &Statement) -> Result<(), Fault> {
     if concerned.is_empty() {
         return Ok(());
     }
-    let _owner = AsOwner::of(table, Caller::Trigger);
     Spi::connect(|_| {
         statement.register();
-        concerned.into_iter().try_for_each(trigger::after)
+        concerned.into_iter().try_for_each(|definition| {
+            // Of a partition the owner may be another: the expressions are of who owns the table that is registered.
+            let _owner = AsOwner::of(definition.table, Caller::Trigger);
+            trigger::after(definition)
+        })
     })
 }
 
@@ -67,7 +69,7 @@ pub fn fill_queued(
 ) -> Result<Vec<(i64, Outcome)>, Fault> {
     let schema = extension::schema()?;
     // A lock is for who may write: others would stop the writers with it.
-    require_rights(table);
+    let _owner = AsOwner::of(table, Caller::Member);
     // Before the column is looked up: a swap of columns under way is waited for.
     lock_for_writing(table);
     Spi::connect(|_| {

@@ -223,6 +223,34 @@ def test_an_input_of_another_type(sql):
     kept.fresh(2)
 
 
+def test_keys_that_wait_are_converted_as_the_tables(sql):
+    """By the settings of who converts them: a time zone is one."""
+    sql.execute("""
+        CREATE TABLE dated (at timestamp PRIMARY KEY, question text);
+        SELECT add_embedding('dated', 'embedding', 'tiny-bert', 'question', mode => 'manual');
+        INSERT INTO dated VALUES ('2026-03-02 09:00', 'a'), ('2026-03-03 10:00', 'b')""")
+    sql.execute(
+        "INSERT INTO dated_embedding_queue (key_1, origin) SELECT at, 'backfill' FROM dated"
+    )
+    sql.execute("SET timezone = 'Asia/Seoul'")
+    sql.execute("ALTER TABLE dated ALTER at TYPE timestamptz")
+    same = "SELECT count(*) FROM dated JOIN dated_embedding_queue ON at = key_1"
+    assert sql.execute(same).fetchone() == (2,)
+    sql.execute("RESET timezone")
+    sql.execute("CALL backfill('dated')")
+    assert sql.execute("SELECT count(embedding) FROM dated").fetchone() == (2,)
+
+
+def test_a_column_with_any_name_is_an_input(sql):
+    """Also that of the columns of a VALUES list."""
+    sql.execute("""
+        CREATE TABLE valued (id int PRIMARY KEY, column1 text);
+        INSERT INTO valued VALUES (1, 'a');
+        SELECT add_embedding('valued', 'e', 'tiny-bert', '{column1}');
+        SELECT add_embedding('valued', 'f', 'tiny-bert', 'column1')""")
+    assert sql.execute("SELECT count(*) FROM valued WHERE e = f").fetchone() == (1,)
+
+
 def test_functions_of_columns(sql):
     refused(sql, "42704", "SELECT drop_embedding('items', 'embedding')")
     refused(sql, "22023", "SELECT drop_embedding('full_one', NULL)")

@@ -37,6 +37,7 @@ FOR_THOSE_ABOVE = """
 
     embedding_check_arguments embedding_check_modalities embedding_size embedding_template_value
     embedding_template_lines embedding_template embedding_is_template embedding_analyse
+    embedding_read
     embedding_expression embedding_expression_columns embedding_expression_type
     embedding_check_expression
 

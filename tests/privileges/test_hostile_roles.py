@@ -246,6 +246,40 @@ def test_a_lock_is_for_who_may_write(stranger):
     refused(stranger, f"SELECT * FROM embedding_fill({number}::oid, 'embedding', '{{}}')")
 
 
+def test_a_partition_of_anothers_runs_its_roots_code_as_the_roots_owner(admin, stranger):
+    """A superuser's partition of the stranger's table, to which somebody writes directly."""
+    stranger.execute(f"""
+        CREATE FUNCTION den.body(text) RETURNS text LANGUAGE plpgsql IMMUTABLE
+            AS $$BEGIN RAISE WARNING 'run by %', current_user; RETURN $1; END$$;
+        CREATE TABLE den.t (id int PRIMARY KEY, body text) PARTITION BY RANGE (id);
+        SELECT add_embedding('den.t', 'e', '{TINY}', 'den.body(body)')""")
+    admin.execute("CREATE TABLE den.t_1 PARTITION OF den.t FOR VALUES FROM (0) TO (100)")
+    owner = "SELECT relowner::regrole::text FROM pg_class WHERE oid = 'den.t_1'::regclass"
+    assert admin.execute(owner).fetchone() != (STRANGER,)
+    heard = set()
+    admin.add_notice_handler(lambda diag: heard.add(diag.message_primary))
+    admin.execute("INSERT INTO den.t_1 VALUES (1, 'a'), (2, 'b')")
+    assert heard == {f"run by {STRANGER}"}
+    vectors = "SELECT count(*) FROM den.t WHERE e IS NOT NULL"
+    assert admin.execute(vectors).fetchone() == (2,)
+
+
+def test_a_trigger_on_a_table_of_his_keeps_nobody_waiting(admin, stranger):
+    """It is none of the tables that a command about partitions is about."""
+    stranger.execute("""
+        CREATE TABLE den.t (id int);
+        CREATE TRIGGER itembank_embed_insert AFTER INSERT ON den.t
+            FOR EACH STATEMENT EXECUTE FUNCTION embedding_trigger();
+        BEGIN;
+        SELECT * FROM den.t""")
+    admin.execute(f"""
+        CREATE TABLE shared.t (id int PRIMARY KEY, body text) PARTITION BY RANGE (id);
+        SELECT add_embedding('shared.t', 'e', '{TINY}', 'body');
+        SET lock_timeout = '3s';
+        CREATE TABLE shared.t_1 PARTITION OF shared.t FOR VALUES FROM (0) TO (100)""")
+    stranger.execute("ROLLBACK")
+
+
 def test_a_row_without_a_key_stops_nobody(admin, stranger):
     """An index of anybody's in the same schema can be dropped, and a table with one."""
     stranger.execute("""
@@ -260,6 +294,37 @@ def test_a_row_without_a_key_stops_nobody(admin, stranger):
         CREATE INDEX data_other ON shared.data (other)""")
     admin.execute("DROP INDEX shared.data_other")
     admin.execute("DROP TABLE shared.data")
+
+
+def test_what_is_anothers_can_be_dropped_below_a_column(admin, stranger):
+    """Who drops what is his with all that depends on it takes a stranger's column along."""
+    admin.execute(
+        f"CREATE SCHEMA shop AUTHORIZATION {APP}; GRANT CREATE, USAGE ON SCHEMA shop TO PUBLIC"
+    )
+    with session(admin.info.dsn, APP) as app:
+        app.execute("CREATE TYPE shop.kind AS ENUM ('a', 'b')")
+        stranger.execute(f"""
+            CREATE TABLE shop.t (id int PRIMARY KEY, body text, kind shop.kind);
+            SELECT add_embedding('shop.t', 'e', '{TINY}', '{{body}} {{kind}}')""")
+        app.execute("DROP TYPE shop.kind CASCADE")
+        app.execute("DROP SCHEMA shop CASCADE")
+    left = "SELECT count(*) FROM embedding_columns WHERE tbl <> 'items'::regclass"
+    assert admin.execute(left).fetchone() == (0,)
+
+
+def test_a_row_that_would_be_refused_keeps_no_other_from_being_restored(admin, stranger, url):
+    """The registry comes in one COPY."""
+    stranger.execute(f"""
+        CREATE TABLE den.t (id int PRIMARY KEY, body text);
+        SELECT add_embedding('den.t', 'e', '{TINY}', 'body', mode => 'manual')""")
+    queue = admin.execute(
+        "SELECT queue::text FROM embedding_columns WHERE tbl = 'den.t'::regclass"
+    ).fetchone()[0]
+    stranger.execute(f"DROP TABLE {queue}")
+    condition = """SELECT extcondition[array_position(extconfig, 'embedding_columns'::regclass)]
+                   FROM pg_extension WHERE extname = 'itembank_embed'"""
+    dumped = f"SELECT tbl::text FROM embedding_columns {admin.execute(condition).fetchone()[0]}"
+    assert admin.execute(dumped).fetchall() == [("items",)]
 
 
 def test_a_row_is_about_what_is_there_and_his(admin, stranger):
@@ -305,10 +370,11 @@ TELLING = f"""
     CREATE FUNCTION den.told_int(int) RETURNS bool LANGUAGE plpgsql IMMUTABLE
         AS $$BEGIN RETURN den.tell(); END$$;
     CREATE DOMAIN den.telling AS int CHECK (den.told_int(VALUE));
-    CREATE TABLE den.t (id den.telling, body text DEFAULT den.told('a'), PRIMARY KEY (id))
+    CREATE TABLE den.t (id den.telling, body text DEFAULT den.told('a'), tags den.telling[],
+                        PRIMARY KEY (id))
         PARTITION BY RANGE (id);
     CREATE TABLE den.t_1 PARTITION OF den.t FOR VALUES FROM (0) TO (100);
-    CREATE TABLE den.t_2 (id den.telling NOT NULL, body text);
+    CREATE TABLE den.t_2 (id den.telling NOT NULL, body text, tags den.telling[]);
     INSERT INTO den.t SELECT n, 'item ' || n FROM generate_series(1, 30) AS n;
     INSERT INTO den.t_2 SELECT n, 'item ' || n FROM generate_series(101, 110) AS n;
     SELECT add_embedding('den.t', 'e', '{TINY}', 'den.told(body)', mode => 'manual');
@@ -341,6 +407,8 @@ LOOKED_AFTER = """
     SELECT add_embedding('den.t', 'other', 'tiny-bert', 'den.told(body)')
     SELECT drop_embedding('den.t', 'e_next')
     SELECT drop_embedding('den.t', 'other')
+    SELECT add_embedding('den.t', 'tagged', 'tiny-bert', 'CASE WHEN tags @> ''{1}'' THEN body END')
+    SELECT * FROM embedding_fill('den.t', 'tagged', '{1,2}')
     DROP TABLE den.t
 """
 # PostgreSQL itself compares the rows with the bounds, as who attaches.
