@@ -71,6 +71,13 @@ impl Asked {
         Self { query, instruction, model: model.map(Text::into_string) }
     }
 
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        let texts = [&self.query.text, &self.instruction, &self.model].into_iter().flatten();
+        let images = self.query.images.iter().map(Vec::len).sum::<usize>();
+        size_of::<Self>() + images + texts.map(String::len).sum::<usize>()
+    }
+
     /// One score a candidate, in order.
     pub fn score(self, candidates: Vec<Input>) -> Result<Vec<Option<f32>>, Fault> {
         let Self { query, instruction, model } = self;

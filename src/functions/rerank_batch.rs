@@ -8,6 +8,7 @@ use pgrx::prelude::*;
 use protocol::{Fault, FaultCode, Input};
 use std::collections::HashMap;
 use std::ffi::c_int;
+use std::rc::Rc;
 
 // Arguments, in the order of the declaration below.
 const QUERY: c_int = 0;
@@ -17,7 +18,7 @@ const CANDIDATE_IMAGE: c_int = 3;
 const INSTRUCTION: c_int = 4;
 const MODEL: c_int = 5;
 
-/// Of all candidates of a window, as of an array: PostgreSQL's own limit for one value.
+/// Of all that is held of a window at once, as of an array: PostgreSQL's own limit for one value.
 const MAX_BYTES: usize = (1 << 30) - 1;
 
 /// As `rerank_score`, for all rows of a window's partition in one batch.
@@ -36,7 +37,7 @@ fn rerank_batch(fcinfo: pg_sys::FunctionCallInfo) -> Option<f32> {
 
 /// Rows that ask the same.
 struct Group {
-    asked: Asked,
+    asked: Rc<Asked>,
     rows: Vec<usize>,
     candidates: Vec<Input>,
 }
@@ -47,7 +48,7 @@ fn score(partition: &Partition) -> Result<Vec<Option<f32>>, Fault> {
     let several = groups.len() > 1;
     let mut scores = vec![None; partition.rows()];
     for Group { asked, rows, candidates } in groups {
-        let found = asked
+        let found = Rc::unwrap_or_clone(asked)
             .score(candidates)
             .map_err(|fault| if several { of_some(fault) } else { fault })?;
         for (row, score) in rows.into_iter().zip(found) {
@@ -60,18 +61,24 @@ fn score(partition: &Partition) -> Result<Vec<Option<f32>>, Fault> {
 /// In the order of their first rows.
 fn groups(partition: &Partition) -> Result<Vec<Group>, Fault> {
     let mut groups: Vec<Group> = Vec::new();
-    let mut by_asked: HashMap<Asked, usize> = HashMap::new();
+    let mut by_asked: HashMap<Rc<Asked>, usize> = HashMap::new();
     let mut last: Option<(Vec<Vec<u8>>, usize)> = None;
     let mut bytes = 0;
+    // Allocations that fail would end the process, so that it is counted as rows come.
+    let mut hold = |row: usize, more: usize| {
+        bytes += more;
+        if bytes > MAX_BYTES { Err(too_large(row, partition.rows())) } else { Ok(()) }
+    };
     for row in 0..partition.rows() {
         // A query's image may be large, and is the same in most rows: it is read where it differs.
         let found = match &last {
             Some((stored, group)) if same(partition, row, stored) => *group,
             _ => {
-                let asked = asked(partition, row);
+                let asked = Rc::new(asked(partition, row));
                 let next = groups.len();
-                let group = *by_asked.entry(asked.clone()).or_insert(next);
+                let group = *by_asked.entry(Rc::clone(&asked)).or_insert(next);
                 if group == next {
+                    hold(row, size_of::<Group>() + asked.bytes())?;
                     groups.push(Group { asked, rows: Vec::new(), candidates: Vec::new() });
                 }
                 last = Some((stored(partition, row), group));
@@ -82,11 +89,9 @@ fn groups(partition: &Partition) -> Result<Vec<Group>, Fault> {
             text: partition.text(CANDIDATE, row).map(Text::into_string),
             images: partition.bytea(CANDIDATE_IMAGE, row).into_iter().collect(),
         };
-        bytes += candidate.text.as_ref().map_or(0, String::len);
-        bytes += candidate.images.iter().map(Vec::len).sum::<usize>();
-        if bytes > MAX_BYTES {
-            return Err(too_large(row, partition.rows()));
-        }
+        let text = candidate.text.as_ref().map_or(0, String::len);
+        let images = candidate.images.iter().map(Vec::len).sum::<usize>();
+        hold(row, size_of::<Input>() + text + images)?;
         groups[found].rows.push(row);
         groups[found].candidates.push(candidate);
     }
@@ -125,7 +130,10 @@ fn of_some(mut fault: Fault) -> Fault {
 }
 
 fn too_large(row: usize, rows: usize) -> Fault {
-    Fault::new(FaultCode::LimitExceeded, "the candidates of one window are too large")
-        .detail(format!("The first {} of {rows} have more than {MAX_BYTES} bytes.", row + 1))
+    Fault::new(FaultCode::LimitExceeded, "the rows of one window are too large")
+        .detail(format!(
+            "The first {} of {rows} take more than {MAX_BYTES} bytes, queries and candidates.",
+            row + 1
+        ))
         .hint("Rerank the best hits of a search: SELECT ... FROM (SELECT ... LIMIT 50) AS hits.")
 }

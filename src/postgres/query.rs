@@ -10,8 +10,8 @@ use std::ffi::CString;
 
 const HINT: &str =
     "Give one SELECT of three columns, as text: 'SELECT query_id, item_id, score FROM ...'.";
-/// Rows that are fetched together: few calls, little memory.
-const CHUNK: std::ffi::c_long = 10_000;
+/// Rows that are fetched together: few calls, and little memory, however wide they are; as many as PL/pgSQL takes.
+const CHUNK: std::ffi::c_long = 50;
 
 /// Query, item and number of one row.
 pub type Row = (Option<Text>, Option<Text>, Option<f64>);

@@ -216,6 +216,16 @@ PROVOKED = {
     'model "…" gives scores, not vectors': "SELECT embed('tiny-cross-bert', 'a')",
     'model "…" finds no token in the query': "SELECT rerank_score('', 'b')",
     "window function rerank_batch requires an OVER clause": "SELECT rerank_batch('a', 'b')",
+    "the rows of one window are too large": (
+        "CREATE TEMP TABLE wide AS"
+        " SELECT g || repeat('x', 100000000) AS w FROM generate_series(1, 12) AS g;"
+        " SELECT rerank_batch('q', w) OVER () FROM wide"
+    ),
+    "the evaluation is too large": (
+        "SELECT count(*) FROM evaluate('SELECT 1, 1, 1',"
+        " 'SELECT g, 1, 1 FROM generate_series(1, 300000) AS g',"
+        " ARRAY(SELECT 'recall@' || k FROM generate_series(1, 1000) AS k))"
+    ),
     'unrecognized configuration parameter "itembank_embed.…"': (
         "LOAD 'itembank_embed'; SHOW itembank_embed.no_such_setting"
     ),

@@ -47,6 +47,12 @@ impl Keys {
     pub fn len(&self) -> usize {
         self.ends.len()
     }
+
+    /// Bytes that were allocated.
+    pub fn allocated(&self) -> usize {
+        let ends = self.ends.capacity() * size_of::<usize>();
+        self.bytes.capacity() + ends + self.table.allocation_size()
+    }
 }
 
 fn slice<'a>(bytes: &'a [u8], ends: &[usize], number: usize) -> &'a [u8] {

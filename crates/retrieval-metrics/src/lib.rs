@@ -3,6 +3,7 @@
 //! Knows ranks, scores, grades and query ids; nothing of Postgres, files, threads or clocks.
 //! - [`Mean`] is an aggregate over the rows of `run FULL JOIN judgements`: observe, merge, finish.
 //! - [`evaluate`] takes a whole run and its judgements and gives every query's values.
+//! - [`Rows`] holds a run or judgements in little memory; a [`Meter`] bounds what is held.
 //! - [`compare`] says whether two runs differ, [`agreement`] whether two assessors do.
 //!
 //! The definitions are those of trec_eval 9; each metric's file names its source, and
@@ -22,9 +23,11 @@
 mod evaluate;
 mod keys;
 mod mean;
+mod meter;
 mod metric;
 mod options;
 mod order;
+mod rows;
 mod state;
 
 pub mod agreement;
@@ -35,7 +38,9 @@ pub use evaluate::{
     evaluate,
 };
 pub use mean::{BytesError, Mean, MeanError};
+pub use meter::{Held, Meter, OverLimit};
 pub use metric::{Metric, MetricError};
 pub use options::{Gain, Options, OptionsError};
 pub use order::{OrderError, Tie, TieError, ranks};
+pub use rows::Rows;
 pub use state::{QueryState, StateError};

@@ -21,6 +21,8 @@ pub struct Mean {
     rule: Rule,
     queries: Keys,
     states: Vec<State>,
+    /// Bytes that the states have allocated besides themselves.
+    apart: usize,
 }
 
 /// Why a mean cannot be had.
@@ -57,7 +59,13 @@ impl Mean {
     /// A mean over no query.
     pub fn new(metric: Metric, options: Options) -> Self {
         let rule = Rule { metric, options };
-        Self { rule, queries: Keys::default(), states: Vec::new() }
+        Self { rule, queries: Keys::default(), states: Vec::new(), apart: 0 }
+    }
+
+    /// Bytes of memory that it takes, besides a fixed part. Costs next to nothing.
+    pub fn allocated(&self) -> usize {
+        let states = self.states.capacity() * size_of::<State>();
+        self.queries.allocated() + states + self.apart
     }
 
     /// The metric that is averaged.
@@ -79,8 +87,7 @@ impl Mean {
         relevance: Option<i32>,
     ) -> Result<(), MeanError> {
         let rule = self.rule;
-        let state = self.state(query)?;
-        state.observe(&rule, rank, relevance).map_err(|error| at(query, error))
+        self.change(query, |state| state.observe(&rule, rank, relevance))
     }
 
     /// Adds what another mean has seen, of the same queries or of others.
@@ -91,17 +98,27 @@ impl Mean {
         let rule = self.rule;
         for (number, state) in other.states.into_iter().enumerate() {
             let query = other.queries.get(number);
-            self.state(query)?.merge(&rule, state).map_err(|error| at(query, error))?;
+            self.change(query, |known| known.merge(&rule, state))?;
         }
         Ok(())
     }
 
-    fn state(&mut self, query: &[u8]) -> Result<&mut State, MeanError> {
+    fn change(
+        &mut self,
+        query: &[u8],
+        change: impl FnOnce(&mut State) -> Result<(), StateError>,
+    ) -> Result<(), MeanError> {
         let number = self.queries.number(query).ok_or(MeanError::TooManyQueries)?;
         if number == self.states.len() {
-            self.states.push(State::new(&self.rule));
+            let state = State::new(&self.rule);
+            self.apart += state.apart();
+            self.states.push(state);
         }
-        Ok(&mut self.states[number])
+        let state = &mut self.states[number];
+        let before = state.apart();
+        let changed = change(state);
+        self.apart = self.apart - before + state.apart();
+        changed.map_err(|error| at(query, error))
     }
 
     /// The mean in [0, 1], `None` where no query is judged.
@@ -138,12 +155,13 @@ impl Mean {
             return Err(BytesError::Version(*version));
         }
         let (rule, count): (Rule, usize) = take(&mut rest)?;
-        let mut mean = Self { rule, queries: Keys::default(), states: Vec::new() };
+        let mut mean = Self { rule, queries: Keys::default(), states: Vec::new(), apart: 0 };
         for number in 0..count {
             let (query, state): (&[u8], State) = take(&mut rest)?;
             if mean.queries.number(query) != Some(number) || !state.is_sound(&rule) {
                 return Err(BytesError::Malformed);
             }
+            mean.apart += state.apart();
             mean.states.push(state);
         }
         if rest.is_empty() && rule.is_sound() { Ok(mean) } else { Err(BytesError::Malformed) }
@@ -165,4 +183,48 @@ fn take<'a, T: Deserialize<'a>>(rest: &mut &'a [u8]) -> Result<T, BytesError> {
     let (value, after) = postcard::take_from_bytes(rest).map_err(|_| BytesError::Malformed)?;
     *rest = after;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn mean(metric: &str) -> Mean {
+        Mean::new(metric.parse().unwrap(), Options::default())
+    }
+
+    #[test]
+    fn what_it_takes_grows_with_queries_and_with_their_ranks() {
+        for metric in ["recall@5", "mrr", "map", "ndcg@1000", "bpref"] {
+            let mut many = mean(metric);
+            for n in 0..1000 {
+                many.observe(format!("query {n:020}").as_bytes(), Some(1), Some(1)).unwrap();
+            }
+            assert!(many.allocated() >= 1000 * (26 + 32), "{metric}: {}", many.allocated());
+        }
+        for (metric, each) in [("map", 4), ("ndcg@1000", 8), ("bpref", 4)] {
+            let mut deep = mean(metric);
+            for rank in 1..=1000 {
+                deep.observe(b"q", Some(rank), Some(1)).unwrap();
+            }
+            assert!(deep.allocated() >= 1000 * each, "{metric}: {}", deep.allocated());
+        }
+    }
+
+    #[test]
+    fn what_it_takes_is_known_after_a_merge_and_of_bytes_too() {
+        let (mut a, mut b) = (mean("bpref"), mean("bpref"));
+        for rank in 1..=1000 {
+            let part = if rank % 2 == 0 { &mut a } else { &mut b };
+            part.observe(b"q", Some(rank), Some(1)).unwrap();
+        }
+        let half = b.allocated();
+        assert!(half >= 500 * 4);
+        a.merge(b).unwrap();
+        assert!(a.allocated() >= 1000 * 4);
+        let read = Mean::from_bytes(&a.to_bytes()).unwrap();
+        assert!(read.allocated() >= 1000 * 4);
+        // Fewer in any case, so that what may be held can be sent to another process, too.
+        assert!(a.to_bytes().len() < a.allocated());
+    }
 }

@@ -1,16 +1,50 @@
 //! Aggregates over rows of `run FULL JOIN judgements`: the mean of a metric over the queries.
 
+use super::held::{meter, too_large};
 use super::invalid;
 use crate::postgres::aggregate::{state, with_state};
 use crate::postgres::error::raise;
 use pgrx::prelude::*;
 use pgrx::{Internal, pg_sys};
 use protocol::{Fault, FaultCode};
-use retrieval_metrics::{Gain, Mean, Metric, Options};
+use retrieval_metrics::{Gain, Held, Mean, MeanError, Metric, Options, OverLimit};
 use std::num::NonZeroU32;
 
 const HINT: &str = "Give one row a query and document: its rank in the run from 1 (row_number), NULL where it was \
                     not retrieved, and its relevance, NULL where it is not judged. Group by the run where there are several.";
+
+/// A state: the mean, and how much of the session's memory it counts for, until it is dropped with the aggregation.
+struct State {
+    mean: Mean,
+    held: Held,
+}
+
+impl State {
+    /// Of a mean, besides what it allocates.
+    const FIXED: usize = size_of::<Self>();
+
+    fn of(mean: Mean) -> Result<Self, Fault> {
+        let mut state = Self { mean, held: Held::nothing(&meter()) };
+        state.count()?;
+        Ok(state)
+    }
+
+    /// Adds to the mean.
+    fn change(
+        &mut self,
+        change: impl FnOnce(&mut Mean) -> Result<(), MeanError>,
+    ) -> Result<(), Fault> {
+        change(&mut self.mean).map_err(|error| invalid(&error, HINT))?;
+        self.count()
+    }
+
+    fn count(&mut self) -> Result<(), Fault> {
+        self.held.set(Self::FIXED + self.mean.allocated()).map_err(too_large)
+    }
+}
+
+/// Of a state on its way to another process: PostgreSQL's own limit for one value.
+const MAX_BYTES: usize = (1 << 30) - 64;
 
 /// A row as the aggregates get it: bytes of the query's id, rank, relevance.
 type Row<'a> = (Option<&'a [u8]>, Option<i64>, Option<i32>);
@@ -80,18 +114,27 @@ fn observe_ndcg_gain(
 /// Two partial states as one.
 #[pg_extern(sql = false)]
 fn metric_combine(first: Internal, second: Internal, fcinfo: pg_sys::FunctionCallInfo) -> Internal {
-    let Some(other) = state::<Mean>(&second).cloned() else { return first };
-    let empty = || Ok(Mean::new(other.metric(), other.options()));
-    let merged = with_state(first, fcinfo, empty, |mean: &mut Mean| {
-        mean.merge(other.clone()).map_err(|error| invalid(&error, HINT))
-    });
-    merged.unwrap_or_else(raise)
+    let Some(State { mean: other, .. }) = state(&second) else { return first };
+    let merged = || {
+        // The copy that is merged counts as well.
+        let mut copy = Held::nothing(&meter());
+        copy.set(other.allocated()).map_err(too_large)?;
+        let empty = || State::of(Mean::new(other.metric(), other.options()));
+        with_state(first, fcinfo, empty, |state: &mut State| {
+            state.change(|mean| mean.merge(other.clone()))
+        })
+    };
+    merged().unwrap_or_else(raise)
 }
 
 /// A partial state as bytes, for the leader of a parallel plan.
 #[pg_extern(sql = false)]
 fn metric_serialize(partial: Internal) -> Vec<u8> {
-    state::<Mean>(&partial).map(Mean::to_bytes).unwrap_or_default()
+    let bytes = state::<State>(&partial).map(|state| state.mean.to_bytes()).unwrap_or_default();
+    if bytes.len() > MAX_BYTES {
+        return raise(too_large(OverLimit { limit: MAX_BYTES }));
+    }
+    bytes
 }
 
 /// The state that `metric_serialize` wrote.
@@ -102,19 +145,20 @@ fn metric_deserialize(
     fcinfo: pg_sys::FunctionCallInfo,
 ) -> Internal {
     let read = || {
-        Mean::from_bytes(bytes).map_err(|error| {
+        let mean = Mean::from_bytes(bytes).map_err(|error| {
             Fault::new(FaultCode::Internal, "a partial state cannot be read")
                 .detail(format!("{error}."))
                 .hint("This is a bug; please report it.")
-        })
+        });
+        State::of(mean?)
     };
-    with_state(Internal::default(), fcinfo, read, |_: &mut Mean| Ok(())).unwrap_or_else(raise)
+    with_state(Internal::default(), fcinfo, read, |_: &mut State| Ok(())).unwrap_or_else(raise)
 }
 
 /// The mean over the judged queries; NULL where there is none.
 #[pg_extern(sql = false)]
 fn metric_mean(whole: Internal) -> Option<f64> {
-    let mean = state::<Mean>(&whole)?.finish();
+    let mean = state::<State>(&whole)?.mean.finish();
     mean.map_err(|error| invalid(&error, HINT)).unwrap_or_else(raise)
 }
 
@@ -140,12 +184,12 @@ fn add(
     with_state(
         state,
         fcinfo,
-        || Ok(Mean::new(metric, options)),
-        |mean: &mut Mean| {
-            if (mean.metric(), mean.options()) != (metric, options) {
+        || State::of(Mean::new(metric, options)),
+        |state: &mut State| {
+            if (state.mean.metric(), state.mean.options()) != (metric, options) {
                 return Err(invalid(&"k or gain differs between the rows of one aggregate", HINT));
             }
-            mean.observe(query, rank, relevance).map_err(|error| invalid(&error, HINT))
+            state.change(|mean| mean.observe(query, rank, relevance))
         },
     )
 }

@@ -4,8 +4,9 @@
 
 mod aggregates;
 mod agreement;
+mod given_rows;
+mod held;
 mod report;
-
 mod runs;
 
 use protocol::{Fault, FaultCode};

@@ -1,5 +1,7 @@
 //! Whole runs from two queries: `evaluate`, `compare_runs`, and intervals of means.
 
+use super::given_rows::{ROWS, judged, judged_once, retrieved, triples, values, work};
+use super::held::{Counted, meter, too_large};
 use super::{given, invalid};
 use crate::postgres::array::TextArray;
 use crate::postgres::error::raise;
@@ -9,16 +11,16 @@ use pgrx::prelude::*;
 use protocol::{Fault, FaultCode};
 use retrieval_metrics::compare::{self, CompareError, Resampling};
 use retrieval_metrics::{
-    Evaluation, Judgement, Metric, Options, Retrieved, Settings, Tie, evaluate as evaluated,
+    Evaluation, Held, Judgement, Metric, Options, QueryValues, Rows, Settings, Tie,
+    evaluate as evaluated,
 };
-use std::collections::{BTreeMap, HashSet};
+use std::collections::BTreeMap;
 
 const METRICS: &str = "The metrics are recall@k, precision@k, hit_rate@k, mrr, mrr@k, map, map@k, ndcg@k, r_precision, bpref, judged@k.";
 const SAMPLES: &str = "10000 is usual, 10000000 the most.";
 /// A curve up to rank 1000, and more than any table of a report.
 const MAX_METRICS: usize = 1000;
 const TIES: &str = "Use 'trec9', 'trec10' or 'given'.";
-const ROWS: &str = "A run is one row a query and document with its score, judgements are one row each with the relevance.";
 
 /// Every query's values, and the means.
 #[pg_extern(sql = false)]
@@ -37,7 +39,7 @@ fn evaluate(
     let rows = || {
         let asked =
             asked(metrics, [("tie", tie), ("missing", missing), ("gain", gain)], min_relevance)?;
-        table(&given("run", run)?, &given("judgements", judgements)?, &asked)
+        table(&given("run", run)?, &given("judgements", judgements)?, asked)
     };
     TableIterator::new(rows().unwrap_or_else(raise))
 }
@@ -119,13 +121,15 @@ fn evaluation_rows(
 ) -> TableIterator<'static, (name!(a, Option<Text>), name!(b, Option<Text>), name!(c, Option<f64>))>
 {
     let rows = || {
-        let mut rows: Vec<Row> = Vec::new();
+        let (mut rows, mut held): (Vec<Row>, _) = (Vec::new(), Held::nothing(&meter()));
         let name = given("name", name)?;
         query::for_each(name.as_str(), given(name.as_str(), query)?.as_str(), |row| {
+            let bytes = |text: &Option<Text>| text.as_ref().map_or(0, |text| text.as_str().len());
+            held.add(size_of::<Row>() + bytes(&row.0) + bytes(&row.1)).map_err(too_large)?;
             rows.push(row);
             Ok(())
         })?;
-        Ok(rows)
+        Ok(Counted::new(rows.into_iter(), held))
     };
     TableIterator::new(rows().unwrap_or_else(raise))
 }
@@ -144,10 +148,12 @@ fn evaluation_run(
         let name = given("name", name)?;
         ranked(&given(name.as_str(), run)?, name.as_str(), &given("tie", tie)?)
     };
-    let row = |((query, item, score), rank): (Triple, u32)| {
-        (Text::from(query), Text::from(item), score, i64::from(rank))
+    let (rows, ranks) = rows().unwrap_or_else(raise);
+    let row = move |(row, rank)| {
+        let (query, item, score) = rows.get(row)?;
+        Some((text(query), text(item), score, i64::from(rank)))
     };
-    TableIterator::new(rows().unwrap_or_else(raise).into_iter().map(row))
+    TableIterator::new(ranks.into_iter().enumerate().filter_map(row))
 }
 
 /// Judgements, checked: a whole number for each pair of query and item, once.
@@ -160,11 +166,14 @@ fn evaluation_judged(
         let name = given("name", name)?;
         let rows = triples(name.as_str(), &given(name.as_str(), judgements)?, "relevance", true)?;
         let grades = judged_once(&rows)?;
-        Ok(rows.into_iter().zip(grades))
+        Ok((rows, grades))
     };
-    let row =
-        |((query, item, _), grade): (Triple, i32)| (Text::from(query), Text::from(item), grade);
-    TableIterator::new(rows().unwrap_or_else(raise).map(row))
+    let (rows, grades) = rows().unwrap_or_else(raise);
+    let row = move |(row, grade)| {
+        let (query, item, _) = rows.get(row)?;
+        Some((text(query), text(item), grade))
+    };
+    TableIterator::new(grades.into_iter().enumerate().filter_map(row))
 }
 
 fn interval(
@@ -250,95 +259,41 @@ fn go_on() -> bool {
     true
 }
 
-type Triple = (String, String, f64);
-
-/// The rows of a caller's SELECT; those without a number are left out where that is allowed.
-fn triples(name: &str, sql: &Text, number: &str, null_allowed: bool) -> Result<Vec<Triple>, Fault> {
-    let mut found = Vec::new();
-    let missing = |what: &str| {
-        Fault::new(FaultCode::InvalidParameter, format!("{name} has a row whose {what} is NULL"))
-            .detail("Which query, document or number it is cannot be told.")
-            .hint(ROWS)
-    };
-    query::for_each(name, sql.as_str(), |(query, item, value): Row| {
-        let query = query.ok_or_else(|| missing("query_id"))?;
-        let item = item.ok_or_else(|| missing("item_id"))?;
-        match value {
-            Some(value) => found.push((query.into_string(), item.into_string(), value)),
-            None if null_allowed => {}
-            None => return Err(missing(number)),
-        }
-        Ok(())
-    })?;
-    Ok(found)
+fn text(text: &str) -> Text {
+    Text::from(text.to_owned())
 }
 
-fn retrieved(rows: &[Triple]) -> Vec<Retrieved<'_>> {
-    let one = |row| {
-        let (query, document, score): &Triple = row;
-        Retrieved { query, document, score: *score }
-    };
-    rows.iter().map(one).collect()
-}
+/// A row's number, and what it is ranked by.
+type Placed<'a> = (usize, (&'a str, f64));
 
-/// Grades are whole numbers, of whichever type.
-fn judged(rows: &[Triple]) -> Result<Vec<Judgement<'_>>, Fault> {
-    let whole = |(query, document, grade): &Triple| -> Result<i32, Fault> {
-        let rounded = *grade as i32;
-        match f64::from(rounded) == *grade {
-            true => Ok(rounded),
-            false => Err(invalid(
-                &format!("the relevance of document {document:?} to query {query:?} is {grade}"),
-                "Relevance is a whole number: 0 or less for not relevant, 1 and more for how relevant.",
-            )),
-        }
-    };
-    rows.iter()
-        .map(|row| Ok(Judgement { query: &row.0, document: &row.1, grade: whole(row)? }))
-        .collect()
-}
-
-fn judged_once(rows: &[Triple]) -> Result<Vec<i32>, Fault> {
-    let mut seen = HashSet::new();
-    let mut grades = Vec::with_capacity(rows.len());
-    for one in judged(rows)? {
-        if !seen.insert((one.query, one.document)) {
-            let (query, document) = (one.query, one.document);
-            let message =
-                format!("query {query:?}: document {document:?} occurs twice in the judgements");
-            return Err(invalid(&message, ROWS));
-        }
-        grades.push(one.grade);
-    }
-    Ok(grades)
-}
-
-/// Each row with its rank among those of its query.
-fn ranked(run: &Text, name: &str, tie: &Text) -> Result<Vec<(Triple, u32)>, Fault> {
+/// The rows, and each one's rank among those of its query.
+fn ranked(run: &Text, name: &str, tie: &Text) -> Result<(Rows, Vec<u32>), Fault> {
     let tie: Tie = tie.as_str().parse().map_err(|error| invalid(&error, TIES))?;
     let rows = triples(name, run, "score", false)?;
-    let mut queries: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
-    for (row, (query, ..)) in rows.iter().enumerate() {
-        queries.entry(query).or_default().push(row);
+    let _work = work(rows.len())?;
+    let mut queries: BTreeMap<&str, Vec<Placed<'_>>> = BTreeMap::new();
+    for (row, (query, document, score)) in rows.iter().enumerate() {
+        queries.entry(query).or_default().push((row, (document, score)));
     }
     let mut found = vec![0; rows.len()];
     for (query, members) in queries {
-        let scored: Vec<(&str, f64)> =
-            members.iter().map(|row| (rows[*row].1.as_str(), rows[*row].2)).collect();
+        go_on();
+        let scored: Vec<(&str, f64)> = members.iter().map(|(_, scored)| *scored).collect();
         let ranks = retrieval_metrics::ranks(&scored, tie);
         let ranks = ranks.map_err(|error| invalid(&format!("query {query:?}: {error}"), ROWS))?;
-        for (row, rank) in members.into_iter().zip(ranks) {
+        for ((row, _), rank) in members.into_iter().zip(ranks) {
             found[row] = rank;
         }
     }
-    Ok(rows.into_iter().zip(found).collect())
+    Ok((rows, found))
 }
 
 fn evaluation<'a>(
-    run: &'a [Triple],
+    run: &'a Rows,
     judgements: &[Judgement<'a>],
     asked: &Asked,
 ) -> Result<Evaluation<'a>, Fault> {
+    let _work = work(run.len())?;
     let found = evaluated(&retrieved(run), judgements, &asked.metrics, &asked.settings, go_on);
     found.map_err(|error| invalid(&error, ROWS))
 }
@@ -346,21 +301,28 @@ fn evaluation<'a>(
 type Value = (Option<Text>, Text, Option<f64>);
 
 /// A row a query and metric, then the means.
-fn table(run: &Text, judgements: &Text, asked: &Asked) -> Result<Vec<Value>, Fault> {
+fn table(
+    run: &Text,
+    judgements: &Text,
+    asked: Asked,
+) -> Result<impl Iterator<Item = Value> + use<>, Fault> {
     let run = triples("run", run, "score", false)?;
     let judgements = triples("judgements", judgements, "relevance", true)?;
+    let _work = work(judgements.len())?;
     let judgements = judged(&judgements)?;
-    let found = evaluation(&run, &judgements, asked)?;
-    let name = |metric: &Metric| Text::from(metric.to_string());
-    let mut rows = Vec::new();
-    for query in &found.queries {
-        let id = Text::from(query.query.to_owned());
-        let values = asked.metrics.iter().zip(&query.values);
-        rows.extend(values.map(|(metric, value)| (Some(id.clone()), name(metric), Some(*value))));
-    }
-    let means = asked.metrics.iter().zip(found.means());
-    rows.extend(means.map(|(metric, value)| (None, name(metric), value)));
-    Ok(rows)
+    let held = values(&judgements, asked.metrics.len())?;
+    let found = evaluation(&run, &judgements, &asked)?;
+    let means: Vec<Option<f64>> = found.means();
+    let of_query = |query: QueryValues| (Text::from(query.query.to_owned()), query.values);
+    let queries: Vec<(Text, Vec<f64>)> = found.queries.into_iter().map(of_query).collect();
+    let names: Vec<Text> = asked.metrics.iter().map(|m| Text::from(m.to_string())).collect();
+    let last = names.clone().into_iter().zip(means).map(|(name, mean)| (None, name, mean));
+    // Made one by one: all at once they would take far more than the values.
+    let rows = queries.into_iter().flat_map(move |(id, values)| {
+        let row = move |(name, value)| (Some(id.clone()), name, Some(value));
+        names.clone().into_iter().zip(values).map(row)
+    });
+    Ok(Counted::new(rows.chain(last), held))
 }
 
 fn compared(
@@ -372,7 +334,10 @@ fn compared(
     let a = triples("run_a", &runs[0], "score", false)?;
     let b = triples("run_b", &runs[1], "score", false)?;
     let judgements = triples("judgements", judgements, "relevance", true)?;
+    let _work = work(judgements.len())?;
     let judgements = judged(&judgements)?;
+    let _values =
+        [values(&judgements, asked.metrics.len())?, values(&judgements, asked.metrics.len())?];
     let (a, b) = (evaluation(&a, &judgements, asked)?, evaluation(&b, &judgements, asked)?);
     compare::compare(&a, &b, resampling, go_on).map_err(|error| {
         let hint = match &error {

@@ -59,6 +59,10 @@ impl Bpref {
         Ok(sum / f64::from(self.relevant))
     }
 
+    pub fn allocated(&self) -> usize {
+        (self.relevant_ranks.capacity() + self.nonrelevant_ranks.capacity()) * size_of::<u32>()
+    }
+
     pub fn is_sound(&self) -> bool {
         self.relevant_ranks.len() <= self.relevant as usize
             && self.nonrelevant_ranks.len() <= self.nonrelevant as usize

@@ -208,6 +208,16 @@ impl State {
         self.judged
     }
 
+    /// Bytes that are allocated besides the state itself.
+    pub(crate) fn apart(&self) -> usize {
+        match &self.family {
+            Family::Counts(_) | Family::First(_) => 0,
+            Family::Ranks(ranks) => size_of::<ranks::Ranks>() + ranks.allocated(),
+            Family::Ndcg(ndcg) => size_of::<ndcg::Ndcg>() + ndcg.allocated(),
+            Family::Bpref(bpref) => size_of::<bpref::Bpref>() + bpref.allocated(),
+        }
+    }
+
     /// Whether a state out of foreign bytes is one that observing under `rule` can make.
     pub(crate) fn is_sound(&self, rule: &Rule) -> bool {
         match (&self.family, &Self::new(rule).family) {

@@ -59,6 +59,10 @@ impl Ndcg {
         Ok((discounted(rule.gain(), found.into_iter()) / ideal).min(1.0))
     }
 
+    pub fn allocated(&self) -> usize {
+        self.found.capacity() * size_of::<(u32, i32)>() + self.grades.capacity() * size_of::<i32>()
+    }
+
     pub fn is_sound(&self, rule: &Rule) -> bool {
         let most = match rule.gain() {
             Gain::Linear => i32::MAX,

@@ -49,6 +49,10 @@ impl Ranks {
         Ok(sum / f64::from(self.relevant))
     }
 
+    pub fn allocated(&self) -> usize {
+        self.ranks.capacity() * size_of::<u32>()
+    }
+
     pub fn is_sound(&self, rule: &Rule) -> bool {
         self.ranks.len() <= self.relevant as usize
             && self.ranks.iter().all(|rank| (1..=rule.cutoff()).contains(rank))
