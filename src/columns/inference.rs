@@ -2,6 +2,7 @@
 
 use crate::columns::definition::Definition;
 use crate::columns::model;
+use crate::columns::worker::time;
 use protocol::{Embed, Embeddings, Fault, FaultCode, Input, Task, Urgency};
 use std::collections::HashMap;
 
@@ -63,7 +64,7 @@ fn embed(
         dimensions: definition.dimensions,
         inputs: contents.iter().map(|(_, input)| (*input).clone()).collect(),
     };
-    model::embed(request, urgency)
+    time::of_run(|| model::embed(request, urgency))
 }
 
 /// Whether another content might fare better.

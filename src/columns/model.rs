@@ -2,6 +2,7 @@
 //!
 //! `KURE-v1+siglip-base-patch16-224` stands for the text by the first and the image by the second.
 
+use crate::columns::worker::time;
 use crate::engine;
 use protocol::{Embed, Embeddings, Fault, FaultCode, Input, Task, Urgency};
 use std::cell::RefCell;
@@ -79,12 +80,12 @@ pub fn embed_query(
 /// # Errors
 /// `UndefinedObject` where it is not installed, `ConfigFile` where it is no good.
 pub fn fingerprint(model: &str) -> Result<String, Fault> {
-    match Models::of(model) {
+    time::of_look_up(|| match Models::of(model) {
         Models::One(model) => fingerprint_of_one(model),
         Models::Both(text, image) => {
             Ok(format!("{}{AND}{}", fingerprint_of_one(text)?, fingerprint_of_one(image)?))
         }
-    }
+    })
 }
 
 /// How many elements the vectors have.

@@ -69,6 +69,7 @@ fn embedding_fill(
 > {
     let ids = ids.into_iter().map(|id| required(id, "an id")).collect::<Result<Vec<_>, _>>();
     let ids = ids.unwrap_or_else(raise);
+    let _filling = columns::worker::time::Filling::begin();
     let outcomes = columns::fill_queued(tbl, &name(target), &ids).unwrap_or_else(raise);
     TableIterator::new(outcomes.into_iter().map(|(id, outcome)| {
         let (name, fault) = match outcome {

@@ -5,6 +5,7 @@ pub mod aggregate;
 pub mod array;
 pub mod background;
 pub mod child;
+pub mod deadline;
 pub mod error;
 pub mod expression;
 pub mod extension;

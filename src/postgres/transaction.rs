@@ -1,5 +1,6 @@
 //! Transactions: those of a background worker, whose errors are values, and what is done after a session's.
 
+use crate::postgres::deadline;
 use crate::postgres::error::raise;
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
@@ -8,6 +9,7 @@ use protocol::Fault;
 use std::cell::Cell;
 use std::ffi::{CStr, c_void};
 use std::panic::AssertUnwindSafe;
+use std::time::Duration;
 
 /// An error that has ended a transaction.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,14 +43,40 @@ const SETTINGS: &[(&CStr, &CStr)] = &[
 /// # Errors
 /// What was raised, by the commit too; the transaction is rolled back.
 pub fn run<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Problem> {
+    run_within(None, work).map_err(|error| match error {
+        Ended::Problem(problem) | Ended::Overdue(problem) => problem,
+    })
+}
+
+/// Why a transaction has ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// By an error.
+    Problem(Problem),
+    /// It has taken too long; as an error of its own.
+    Overdue(Problem),
+}
+
+/// As [`run`], where others' code may take so long, but for the time of [`deadline::without`].
+///
+/// # Errors
+/// As there.
+pub fn run_within<T>(
+    limit: Option<Duration>,
+    work: impl FnOnce() -> Result<T, Fault>,
+) -> Result<T, Ended> {
     let result = PgTryBuilder::new(AssertUnwindSafe(|| {
         begin();
+        if let Some(limit) = limit {
+            deadline::begin(limit);
+        }
         let value = work().unwrap_or_else(raise);
         commit();
         Ok(value)
     }))
     .catch_others(|error| Err(Problem::from(error)))
     .execute();
+    let overdue = deadline::end();
     if result.is_err() {
         // SAFETY: ends the transaction after its error, as every process of Postgres does. A cancel that came
         // meanwhile was meant for it.
@@ -57,7 +85,27 @@ pub fn run<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Problem> {
             pg_sys::QueryCancelPending = 0;
         }
     }
-    result
+    result.map_err(|problem: Problem| match limit {
+        Some(limit) if overdue && problem.code == CANCELED => Ended::Overdue(too_long(limit)),
+        _ => Ended::Problem(problem),
+    })
+}
+
+/// `query_canceled`
+const CANCELED: &str = "57014";
+
+fn too_long(limit: Duration) -> Problem {
+    Problem {
+        code: CANCELED.to_owned(),
+        message: "it took too long".to_owned(),
+        detail: Some(format!(
+            "Expressions and triggers of a batch may take {} s; the model's time does not count.",
+            limit.as_secs_f64()
+        )),
+        hint: Some(
+            "Make the expression faster, or raise itembank_embed.worker_timeout.".to_owned(),
+        ),
+    }
 }
 
 fn begin() {

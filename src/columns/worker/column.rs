@@ -1,10 +1,11 @@
 //! One column in the hands of a worker.
 
+use super::overdue;
 use super::pace::{Pace, Pause};
 use super::registry::Registered;
 use crate::postgres::spi::{self, Parameter};
-use crate::postgres::transaction::{self, Problem};
-use crate::postgres::{background, log, text};
+use crate::postgres::transaction::{self, Ended, Problem};
+use crate::postgres::{background, log, settings, text, worker_slots};
 use pgrx::spi::Spi;
 use protocol::Fault;
 use std::time::{Duration, Instant};
@@ -20,6 +21,7 @@ pub struct Column {
     /// Vectors were written, and nobody was told yet.
     news: bool,
     error: Pause,
+    overdue: Pause,
     busy: Pause,
     /// The log has it, or is to have it.
     problem: Option<Problem>,
@@ -54,35 +56,61 @@ impl Column {
             pace: Pace::default(),
             news: false,
             error: Pause::ERROR,
+            overdue: Pause::OVERDUE,
             busy: Pause::BUSY,
             problem: None,
             logged: false,
         }
     }
 
+    /// Its code has cost a worker its process: it is to be left alone for so long.
+    pub fn leave_alone(&mut self, time: Duration) {
+        self.overdue.set(Instant::now(), time);
+    }
+
     /// How long it is to be left alone; `None`: not at all.
     pub fn pause(&self, now: Instant) -> Option<Duration> {
-        self.error.left(now).max(self.busy.left(now))
+        self.error.left(now).max(self.overdue.left(now)).max(self.busy.left(now))
+    }
+
+    /// Whether forgetting it would matter to anybody.
+    pub fn is_to_be_remembered(&self, now: Instant) -> bool {
+        self.news || self.problem.is_some() || self.pause(now).is_some()
     }
 
     /// Embeds a batch of what is due, in a transaction of its own; true where more is waiting.
     pub fn drain(&mut self, schema: &str) -> bool {
+        worker_slots::come_to(self.registered.table);
         let began = Instant::now();
         let batch = self.pace.rows();
         let sql = format!(
             "SELECT d.taken, d.failed, d.busy FROM {schema}.embedding_drain(\
              $1::pg_catalog.regclass, $2::pg_catalog.name, $3) AS d"
         );
-        match transaction::run(|| Spi::connect(|_| self.batch(&sql, batch))) {
+        let limit = settings::worker_timeout();
+        match transaction::run_within(limit, || Spi::connect(|_| self.batch(&sql, batch))) {
             Ok(drained) => {
                 self.pace.learn(drained.taken, began.elapsed());
-                self.drained(drained, batch)
+                return self.drained(drained, batch);
             }
-            Err(problem) => {
+            Err(Ended::Problem(problem)) => {
+                self.error.begin(Instant::now());
                 self.failed(problem);
-                false
             }
+            Err(Ended::Overdue(problem)) => self.overdue(problem, batch),
         }
+        false
+    }
+
+    /// What a batch of users' code has done to others, which wait: this column waits in turn.
+    fn overdue(&mut self, problem: Problem, batch: i32) {
+        if batch == 1 {
+            // It cannot be, or takes as long: then nothing but the log tells.
+            let _ = overdue::record(&self.registered, &problem);
+        }
+        self.pace.overdue();
+        self.overdue.begin(Instant::now());
+        self.failed(problem);
     }
 
     /// Within the transaction.
@@ -114,6 +142,7 @@ impl Column {
         self.news |= drained.done() > 0;
         self.news &= !self.is_empty_now(drained, batch);
         self.error.end();
+        self.overdue.end();
         self.problem = None;
         match drained.is_stuck() {
             true => self.busy.begin(Instant::now()),
@@ -124,7 +153,6 @@ impl Column {
     }
 
     fn failed(&mut self, problem: Problem) {
-        self.error.begin(Instant::now());
         // The same again is no news.
         let same = self.problem.as_ref().is_some_and(|before| before.code == problem.code);
         self.logged &= same;

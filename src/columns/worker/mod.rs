@@ -7,8 +7,10 @@
 
 mod column;
 mod databases;
+mod overdue;
 mod pace;
 mod registry;
+pub mod time;
 
 use crate::postgres::transaction::{self, Problem};
 use crate::postgres::worker_slots::{self, Slot};
@@ -16,13 +18,15 @@ use crate::postgres::{background, log, settings};
 use column::Column;
 use pace::Pause;
 use pgrx::pg_sys;
-use registry::Registry;
+use registry::{Registered, Registry};
 use std::time::{Duration, Instant};
 
 /// Between two looks at the queues, where nobody has woken the worker.
 const POLL: Duration = Duration::from_secs(5);
 /// Between two looks whether somebody wants the database for himself: Postgres gives up after 5 s.
 const SHARE: Duration = Duration::from_secs(1);
+/// How long columns are left alone whose code has cost a worker its process.
+const FATAL: Duration = Duration::from_secs(600);
 /// From leaving the database to such a one, to a look whether a worker is needed again.
 const RETURN: Duration = Duration::from_secs(3);
 
@@ -62,17 +66,41 @@ fn warn(text: &str, problem: &Problem) {
     });
 }
 
+/// Where code of users has cost a worker its process, and until when it is left alone.
+fn fatal(database: pg_sys::Oid) -> Vec<(pg_sys::Oid, Instant)> {
+    let left = |(table, ago): (pg_sys::Oid, Duration)| {
+        Some((table, Instant::now() + FATAL.checked_sub(ago)?))
+    };
+    worker_slots::fatal_tables(database).into_iter().filter_map(left).collect()
+}
+
 struct Worker {
     slot: Slot,
     database: pg_sys::Oid,
     registry: Registry,
     columns: Vec<Column>,
+    /// Those of other parts of the registry of which something is to be remembered, and no more than a part has.
+    aside: Vec<Column>,
+    /// What the parts of the registry that were read since its beginning came to.
+    found: Found,
+    /// Which of the columns has the first turn: not the same one after each start, as one may end its worker.
+    first: usize,
+    /// Tables whose columns are to be left alone, and until when.
+    fatal: Vec<(pg_sys::Oid, Instant)>,
     /// When the registry cannot be read.
     error: Pause,
     problem: Option<Problem>,
     /// When it was last looked whether somebody wants the database.
     shared: Instant,
     end: Option<End>,
+}
+
+/// What was found since the registry was begun with.
+#[derive(Debug, Clone, Copy, Default)]
+struct Found {
+    columns: bool,
+    /// Something is left to be done at once.
+    more: bool,
 }
 
 /// Why a worker ends that still has something to do.
@@ -96,11 +124,17 @@ enum Next {
 
 impl Worker {
     fn new(slot: Slot, database: pg_sys::Oid) -> Self {
+        // Nor do several workers begin with the same one.
+        let first = std::process::id() as usize + slot.number() as usize;
         Self {
             slot,
             database,
             registry: Registry::default(),
             columns: Vec::new(),
+            aside: Vec::new(),
+            found: Found::default(),
+            first,
+            fatal: fatal(database),
             error: Pause::ERROR,
             problem: None,
             shared: Instant::now(),
@@ -109,8 +143,12 @@ impl Worker {
     }
 
     fn run(mut self) {
+        let mut seen = self.slot.wakes();
         loop {
-            let seen = self.slot.wakes();
+            if self.registry.next.is_none() {
+                self.found = Found::default();
+                seen = self.slot.wakes();
+            }
             let next = self.round();
             match next {
                 _ if self.end.is_some() => {}
@@ -125,29 +163,32 @@ impl Worker {
         }
     }
 
-    /// One batch of each column that has something due.
+    /// One batch of each column of a part of the registry that has something due.
     fn round(&mut self) -> Next {
         if !self.read() {
             return Next::Wait(self.error.left(Instant::now()).unwrap_or(POLL));
         }
-        if self.columns.is_empty() {
+        self.found.columns |= !self.columns.is_empty();
+        if !self.found.columns && self.registry.next.is_none() {
             return Next::Leave;
         }
         self.slot.serve();
         self.call_others();
-        let mut more = false;
-        // Several workers do not all begin with the same one.
-        let (number, count) = (self.slot.number() as usize, self.columns.len());
+        let count = self.columns.len();
         for turn in 0..count {
-            let column = &mut self.columns[(turn + number) % count];
+            let column = &mut self.columns[(turn + self.first) % count];
             if column.pause(Instant::now()).is_none() {
-                more |= column.drain(&self.registry.schema);
+                self.found.more |= column.drain(&self.registry.schema);
             }
             if self.interrupted() {
                 return Next::Round;
             }
         }
-        if more {
+        if self.registry.next.is_some() {
+            self.interrupted();
+            return Next::Round;
+        }
+        if self.found.more {
             if self.slot.number() == 0 {
                 worker_slots::wake_others(self.database);
             }
@@ -160,7 +201,7 @@ impl Worker {
 
     /// Reads what is registered, and keeps what is known of columns; false where it cannot be read now.
     fn read(&mut self) -> bool {
-        match registry::read() {
+        match registry::read(self.registry.next.clone()) {
             Ok(registry) => {
                 self.error.end();
                 self.problem = None;
@@ -180,18 +221,34 @@ impl Worker {
         }
     }
 
+    fn new_column(&self, registered: &Registered) -> Column {
+        let mut column = Column::new(registered.clone());
+        let known = self.fatal.iter().filter(|(table, _)| *table == registered.table);
+        if let Some(until) = known.map(|(_, until)| *until).max() {
+            column.leave_alone(until.saturating_duration_since(Instant::now()));
+        }
+        column
+    }
+
     fn keep(&mut self, registry: Registry) {
         if registry == self.registry {
             return;
         }
         let mut before = std::mem::take(&mut self.columns);
+        before.append(&mut self.aside);
         let columns = registry.columns.iter().map(|registered| {
             match before.iter().position(|column| column.registered == *registered) {
                 Some(known) => before.swap_remove(known),
-                None => Column::new(registered.clone()),
+                None => self.new_column(registered),
             }
         });
         self.columns = columns.collect();
+        if !registry.is_whole() {
+            let now = Instant::now();
+            before.retain(|column| column.is_to_be_remembered(now));
+            before.truncate(registry::PAGE);
+            self.aside = before;
+        }
         self.registry = registry;
     }
 

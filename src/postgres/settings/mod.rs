@@ -9,7 +9,7 @@ mod guard;
 mod models;
 mod session;
 
-pub use columns::workers;
+pub use columns::{worker_timeout, workers};
 pub use engine::{
     EngineChoice, engine_choice, engine_path, engine_settings, hang_timeout, start_timeout,
 };

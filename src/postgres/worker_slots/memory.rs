@@ -4,10 +4,12 @@ use super::{FREE, LOOKING, NONE, SERVING};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 use std::ffi::CStr;
-use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, Ordering::Relaxed};
+use std::sync::atomic::{AtomicI64, AtomicPtr, AtomicU32, AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 
 const SLOTS: usize = 256;
+/// Tables that are remembered, of all databases.
+const FATAL: usize = 64;
 const NAME: &CStr = c"itembank_embed workers";
 
 /// One slot. All zeroes: free.
@@ -33,6 +35,9 @@ pub struct Memory {
     /// Where the next look at the databases goes on, and how often in a row one was in vain.
     pub cursor: AtomicU32,
     pub delays: AtomicU32,
+    /// Tables whose code has cost a worker its process: database and table, and when, see [`now`].
+    fatal: [(AtomicU64, AtomicI64); FATAL],
+    fatal_count: AtomicU32,
     pub entries: [Entry; SLOTS],
 }
 
@@ -119,6 +124,24 @@ impl Memory {
             entry.generation.load(Relaxed) == used.generation
                 && states.contains(&entry.state.load(Relaxed))
         })
+    }
+
+    /// Remembers a table, over the one that was remembered for longest. Under the lock.
+    pub fn remember(&self, database: pg_sys::Oid, table: pg_sys::Oid) {
+        let place = self.fatal_count.fetch_add(1, Relaxed) as usize % FATAL;
+        let both = u64::from(database.to_u32()) << 32 | u64::from(table.to_u32());
+        self.fatal[place].0.store(both, Relaxed);
+        self.fatal[place].1.store(now(), Relaxed);
+    }
+
+    /// The tables of a database that are remembered, and since when. Under the lock.
+    pub fn remembered(&self, database: pg_sys::Oid) -> Vec<(pg_sys::Oid, i64)> {
+        let entries = self.fatal.iter().map(|(both, at)| (both.load(Relaxed), at.load(Relaxed)));
+        let of = |(both, at): (u64, i64)| {
+            let same = both >> 32 == u64::from(database.to_u32());
+            (same && both != 0).then(|| (pg_sys::Oid::from(both as u32), at))
+        };
+        entries.filter_map(of).collect()
     }
 
     /// The slot's worker has come to its end.

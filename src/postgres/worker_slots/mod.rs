@@ -8,9 +8,11 @@ mod memory;
 
 pub use memory::request;
 
+use crate::postgres::deadline;
 use memory::{Entry, Locked, Memory, Use, memory, milliseconds, now};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use std::cell::Cell;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -248,6 +250,24 @@ impl Slot {
     }
 }
 
+thread_local! {
+    /// The table that this worker is at.
+    static AT: Cell<pg_sys::Oid> = const { Cell::new(NONE) };
+}
+
+/// This worker has come to a table, whose code may cost it its process.
+pub fn come_to(table: pg_sys::Oid) {
+    AT.set(table);
+}
+
+/// The tables of a database whose code has cost a worker its process, and how long ago; of late.
+pub fn fatal_tables(database: pg_sys::Oid) -> Vec<(pg_sys::Oid, Duration)> {
+    let Some(memory) = memory() else { return Vec::new() };
+    let _locked = Locked::shared();
+    let ago = |at| Duration::from_millis(u64::try_from(now() - at).unwrap_or(0));
+    memory.remembered(database).into_iter().map(|(table, at)| (table, ago(at))).collect()
+}
+
 /// A worker's process ends. Where it has not left, something came in between: it was terminated, or an error.
 #[pg_guard]
 unsafe extern "C-unwind" fn release(_code: i32, argument: pg_sys::Datum) {
@@ -257,6 +277,9 @@ unsafe extern "C-unwind" fn release(_code: i32, argument: pg_sys::Datum) {
         let _locked = Locked::exclusive();
         let Some(entry) = memory.entry(used, &[LOOKING, SERVING]) else { return };
         let looking = entry.state.load(Relaxed) == LOOKING;
+        if deadline::is_last_word() {
+            memory.remember(entry.database(), AT.get());
+        }
         memory.free(entry);
         if looking { AGAIN_AFTER_FAILURE } else { AGAIN }
     };
