@@ -78,12 +78,12 @@ pub fn run_within<T>(
     .execute();
     let overdue = deadline::end();
     if result.is_err() {
-        // SAFETY: ends the transaction after its error, as every process of Postgres does. A cancel that came
-        // meanwhile was meant for it.
-        unsafe {
-            pg_sys::AbortCurrentTransaction();
-            pg_sys::QueryCancelPending = 0;
-        }
+        // SAFETY: ends the transaction after its error, as every process of Postgres does.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+    }
+    if result.is_err() || overdue {
+        // SAFETY: a flag of this process. A cancel that came meanwhile was meant for this transaction, and not for the next.
+        unsafe { pg_sys::QueryCancelPending = 0 };
     }
     result.map_err(|problem: Problem| match limit {
         Some(limit) if overdue && problem.code == CANCELED => Ended::Overdue(too_long(limit)),
