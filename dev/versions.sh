@@ -24,10 +24,11 @@ check() {
 }
 
 # What differs between versions is code that the compiler sees for those alone.
-lint() {
+# In a process of its own: the choice that is made stands.
+lint() (
     source "$ROOT/dev/postgres-choice.sh"
     cargo clippy --quiet --package itembank_embed --lib "${PG_FEATURES[@]}" -- -D warnings
-}
+)
 build() { dev/postgres.sh && dev/build.sh; }
 
 read -ra versions <<<"${VERSIONS:-15 16 17 18}"

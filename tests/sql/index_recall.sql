@@ -17,7 +17,7 @@ CREATE INDEX ON "recall ""items" USING hnsw (gaps vector_cosine_ops);
 SELECT setting, value, recall BETWEEN 0.9 AND 1 AS good, p50_ms BETWEEN 0.001 AND p95_ms AS times, exact_p50_ms > 0 AS exact_time
 FROM index_recall('"recall ""items"', 'the embedding', sample => 30);
 SELECT setting, value, round(recall::numeric, 9) = 1 AS all_lists, recall BETWEEN 0.1 AND 1 AS possible
-FROM index_recall('"recall ""items"', 'half', k => 20, sample => 30, ef_search => '{1,6,100}');
+FROM index_recall('"recall ""items"', 'half', k => 60, sample => 30, ef_search => '{1,6,100}');
 SELECT setting, value, recall >= 0.9 AS good FROM index_recall('"recall ""items"', 'gaps', sample => 1000, ef_search => '{100}');
 -- No more than ef_search rows come out of an HNSW index; the same seed samples the same rows.
 SELECT value, recall <= 0.25 AS short FROM index_recall('"recall ""items"', 'the embedding', k => 40, sample => 5, ef_search => '{10}');
