@@ -312,7 +312,7 @@ def test_what_is_anothers_can_be_dropped_below_a_column(admin, stranger):
     assert admin.execute(left).fetchone() == (0,)
 
 
-def test_a_row_that_would_be_refused_keeps_no_other_from_being_restored(admin, stranger, url):
+def test_a_row_that_would_be_refused_keeps_no_other_from_being_restored(admin, stranger):
     """The registry comes in one COPY."""
     stranger.execute(f"""
         CREATE TABLE den.t (id int PRIMARY KEY, body text);
