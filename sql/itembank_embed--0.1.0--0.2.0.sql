@@ -357,6 +357,8 @@ BEGIN
 END
 $$;
 
+-- Swaps when nothing is missing in what comes. What changes meanwhile is embedded before the lock is asked for, so that little
+-- is left under it; where there never is so little, somewhat more of it.
 CREATE OR REPLACE PROCEDURE embedding_swap(tbl regclass, target name, batch int)
     LANGUAGE plpgsql
 AS $$
@@ -364,14 +366,14 @@ DECLARE
     current_one @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     coming @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
     queued record;
-    failed bigint; -- when it was last seen that they matter to nobody
+    failing text; -- those of which it was last seen that they matter to nobody
     more bool;
     outcome text := 'busy';
     most int := 4;
     told timestamptz := clock_timestamp();
 BEGIN
     IF coming.tbl IS NULL THEN -- another session has ended the migration meanwhile: the try says so
-        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, 0);
+        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, NULL);
     END IF;
     LOOP
         LOOP
@@ -381,12 +383,12 @@ BEGIN
             EXIT WHEN NOT more OR queued.waiting <= most OR clock_timestamp() > told + interval '10 s';
         END LOOP;
         IF outcome = 'busy' AND queued.waiting <= most THEN
-            failed := queued.failed;
+            failing := queued.failing;
             PERFORM @extschema@.embedding_require_filled(current_one, coming);
             CALL @extschema@.embedding_wait_for_snapshots();
         END IF;
         IF queued.waiting <= most THEN
-            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failed);
+            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failing);
             CALL @extschema@.embedding_next_transaction();
         END IF;
         EXIT WHEN outcome = 'swapped';
@@ -426,6 +428,7 @@ BEGIN
 END
 $$;
 
+-- Back to the vectors before the last migration: they take the name again, those of the newer model go on as `<target>_next`.
 CREATE OR REPLACE FUNCTION rollback_embedding(tbl regclass, target name) RETURNS void
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -454,11 +457,14 @@ BEGIN
                             queued.waiting, previous.target, most),
             HINT = format('CALL backfill(%L, %L); then repeat it.', tbl::text, previous.target);
     END IF;
-    PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
-    PERFORM @extschema@.embedding_require_filled(c, previous);
     FOR try IN 1 .. 50 LOOP
-        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most,
-                       (SELECT q.failed FROM @extschema@.embedding_queued(previous) AS q));
+        IF outcome IS DISTINCT FROM 'locked' THEN
+            PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
+            -- Noted before rows are looked at: what fails after that is not among them.
+            SELECT * INTO queued FROM @extschema@.embedding_queued(previous);
+            PERFORM @extschema@.embedding_require_filled(c, previous);
+        END IF;
+        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most, queued.failing);
         EXIT WHEN outcome = 'swapped';
         PERFORM pg_sleep(least(1, 0.05 * try));
     END LOOP;
@@ -1064,6 +1070,136 @@ BEGIN
 END
 $$;
 
+-- How many entries of a column's queue wait, and a digest of which have failed; NULL where none has. As many that failed
+-- are not the same ones: by then one may have been mended and another one have failed. As the table's owner, like all
+-- that reads or writes a queue: it is his, with what he has put on it.
+DROP FUNCTION embedding_queued(embedding_columns);
+CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failing text)
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT (r ->> 'waiting')::bigint, r ->> 'failing' FROM @extschema@.embedding_as_owner((listed).tbl,
+        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, '
+               'md5(string_agg(id::text, '','' ORDER BY id) FILTER (WHERE attempts > 0)) AS failing FROM %s',
+               (listed).queue)) AS r
+$$;
+
+-- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
+-- somebody works with the table; 'busy' where more than `most` changed rows, 16 at most, are waiting for their vector in what
+-- comes: they are embedded under the lock; or where others have failed than `failing`, of which it was seen that they matter
+-- to nobody. Locks that were taken are let go with the block.
+DROP FUNCTION embedding_swap_try(regclass, name, text, text, int, bigint);
+CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failing text) RETURNS text
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    s @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, role);
+    limited int := least(most, @extschema@.embedding_swap_most());
+    queued record;
+BEGIN
+    IF s.tbl IS NULL THEN
+        RAISE EXCEPTION 'column "%" of table % is in no migration', target, tbl
+            USING ERRCODE = 'object_not_in_prerequisite_state',
+            DETAIL = 'Another session has ended it.', HINT = 'embeddings() shows what there is.';
+    END IF;
+    PERFORM @extschema@.embedding_swap_locks(c, s);
+    -- Whoever swapped, or dropped one of them, while this one waited.
+    IF (c, s) IS DISTINCT FROM (@extschema@.embedding_column(tbl, target), @extschema@.embedding_sibling(tbl, target, role)) THEN
+        RAISE lock_not_available;
+    END IF;
+    SELECT * INTO queued FROM @extschema@.embedding_queued(s);
+    IF queued.waiting > limited THEN
+        RAISE SQLSTATE 'IE000';
+    ELSIF queued.waiting > 0 THEN
+        PERFORM @extschema@.embedding_as_owner(tbl,
+            format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, s.target));
+        PERFORM @extschema@.embedding_drain(tbl, s.target, limited);
+        SELECT * INTO queued FROM @extschema@.embedding_queued(s);
+    END IF;
+    IF queued.waiting > 0 OR queued.failing IS DISTINCT FROM failing THEN
+        RAISE SQLSTATE 'IE000';
+    END IF;
+    PERFORM @extschema@.embedding_exchange(c, s, becomes);
+    RETURN 'swapped';
+EXCEPTION
+    WHEN lock_not_available OR deadlock_detected THEN RETURN 'locked';
+    WHEN SQLSTATE 'IE000' THEN RETURN 'busy';
+END
+$$;
+
+-- The only row of a statement that reads a relation, by its owner's rights: views, policies and functions of his must
+-- gain none of who looks. NULL where the caller has not the owner's rights, where it fails, or where somebody has locked it
+-- for longer than a second: one relation that is not what it should be must not keep others from being looked at.
+CREATE OR REPLACE FUNCTION embedding_look(relation regclass, statement text) RETURNS jsonb
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+BEGIN
+    IF @extschema@.embedding_may(relation) THEN
+        RETURN (SELECT r FROM @extschema@.embedding_as_owner(relation, statement) AS r LIMIT 1);
+    END IF;
+    RETURN NULL;
+EXCEPTION WHEN OTHERS THEN
+    RETURN NULL;
+END
+$$;
+
+CREATE FUNCTION embedding_stale_as_owner(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r ->> 'key', r ->> 'reason' FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT * FROM @extschema@.embedding_stale_rows(%s, %L)', tbl::oid, target)) AS r
+$$;
+
+-- Where the caller asks for all tables, a warning instead of what fails or is locked: one table must
+-- not keep the others from being looked at.
+CREATE FUNCTION embedding_stale_or_warning(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    message text;
+    code text;
+BEGIN
+    RETURN QUERY SELECT s.* FROM @extschema@.embedding_stale_as_owner(tbl, target) AS s;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
+    RAISE WARNING 'embedding column "%" of table % cannot be looked at', target, tbl
+        USING DETAIL = format('%s: %s', code, message),
+              HINT = format('SELECT * FROM stale_embeddings(%L) raises it.', tbl::text);
+END
+$$;
+
+-- Without a table: of all tables of the caller's. Done as their owners, whose expressions it evaluates.
+CREATE OR REPLACE FUNCTION stale_embeddings(tbl regclass DEFAULT NULL)
+    RETURNS TABLE (relation regclass, target name, key text, reason text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c @extschema@.embedding_columns;
+    known bool := false;
+BEGIN
+    IF $1 IS NOT NULL THEN
+        PERFORM @extschema@.embedding_require_owner($1);
+    END IF;
+    FOR c IN SELECT e.* FROM @extschema@.embedding_columns AS e
+             WHERE CASE WHEN $1 IS NULL THEN @extschema@.embedding_is_there(e.tbl) AND @extschema@.embedding_may(e.tbl)
+                        ELSE e.tbl = $1 END
+             ORDER BY e.tbl::text COLLATE "C", e.target LOOP
+        known := true;
+        IF $1 IS NULL THEN
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_warning(c.tbl, c.target) AS s;
+        ELSE
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_as_owner(c.tbl, c.target) AS s;
+        END IF;
+    END LOOP;
+    IF NOT known AND $1 IS NOT NULL THEN
+        RAISE EXCEPTION 'table % has no embedding column', $1 USING ERRCODE = 'undefined_object',
+            DETAIL = 'Stale are vectors of other content, another model or other dimensions than their column''s.',
+            HINT = 'embeddings() lists the embedding columns.';
+    END IF;
+END
+$$;
+
 -- Who may use what: sql/privileges.sql says why ----------------------------------------------------
 -- With a search path of its own: in that of a script anybody who may make operators in the extension's schema has his called.
 
@@ -1288,6 +1424,10 @@ COMMENT ON FUNCTION embedding_progress_rows() IS
     'internal: the rows of itembank_progress';
 COMMENT ON FUNCTION embedding_stale_rows(regclass, name) IS
     'internal: stale rows of one column, with the rights of the caller';
+COMMENT ON FUNCTION embedding_stale_as_owner(regclass, name) IS
+    'internal: embedding_stale_rows, as the table''s owner';
+COMMENT ON FUNCTION embedding_stale_or_warning(regclass, name) IS
+    'internal: embedding_stale_as_owner, with a warning where that fails';
 COMMENT ON FUNCTION embedding_sample_cosines(regclass, name, integer) IS
     'internal: cosines of stored vectors with those that the model makes now';
 COMMENT ON FUNCTION embedding_forget() IS
@@ -1347,7 +1487,7 @@ COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
 COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
     'internal: embedding_lacking with the rights of the table''s owner';
 COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
-    'internal: entries of an embedding column''s queue that wait, and those that failed';
+    'internal: how many entries of an embedding column''s queue wait, and a digest of which have failed';
 COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
     'internal: an error where rows would lose a vector by a swap';
 COMMENT ON FUNCTION embedding_hash_index(regclass, name) IS
@@ -1364,7 +1504,7 @@ COMMENT ON FUNCTION embedding_bound(regclass, name) IS
     'internal: what depends on a column itself and not on its name: views, functions, policies, other indexes';
 COMMENT ON FUNCTION embedding_swap_locks(embedding_columns, embedding_columns) IS
     'internal: takes the locks of a migration''s swap, or fails soon';
-COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, bigint) IS
+COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, text) IS
     'internal: one try of a migration''s swap: swapped, locked or busy';
 COMMENT ON FUNCTION embedding_migration_check(regclass, name, text, integer) IS
     'internal: what keeps an embedding column from a migration; the column that one under way fills';

@@ -158,6 +158,10 @@ COMMENT ON FUNCTION embedding_progress_rows() IS
     'internal: the rows of itembank_progress';
 COMMENT ON FUNCTION embedding_stale_rows(regclass, name) IS
     'internal: stale rows of one column, with the rights of the caller';
+COMMENT ON FUNCTION embedding_stale_as_owner(regclass, name) IS
+    'internal: embedding_stale_rows, as the table''s owner';
+COMMENT ON FUNCTION embedding_stale_or_warning(regclass, name) IS
+    'internal: embedding_stale_as_owner, with a warning where that fails';
 COMMENT ON FUNCTION embedding_sample_cosines(regclass, name, integer) IS
     'internal: cosines of stored vectors with those that the model makes now';
 COMMENT ON FUNCTION embedding_forget() IS
@@ -223,7 +227,7 @@ COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
 COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
     'internal: embedding_lacking with the rights of the table''s owner';
 COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
-    'internal: entries of an embedding column''s queue that wait, and those that failed';
+    'internal: how many entries of an embedding column''s queue wait, and a digest of which have failed';
 COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
     'internal: an error where rows would lose a vector by a swap';
 COMMENT ON FUNCTION embedding_hash_index(regclass, name) IS
@@ -240,7 +244,7 @@ COMMENT ON FUNCTION embedding_bound(regclass, name) IS
     'internal: what depends on a column itself and not on its name: views, functions, policies, other indexes';
 COMMENT ON FUNCTION embedding_swap_locks(embedding_columns, embedding_columns) IS
     'internal: takes the locks of a migration''s swap, or fails soon';
-COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, bigint) IS
+COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, text) IS
     'internal: one try of a migration''s swap: swapped, locked or busy';
 COMMENT ON FUNCTION embedding_migration_check(regclass, name, text, integer) IS
     'internal: what keeps an embedding column from a migration; the column that one under way fills';

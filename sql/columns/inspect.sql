@@ -78,6 +78,31 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION embedding_stale_as_owner(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+    LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT r ->> 'key', r ->> 'reason' FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT * FROM @extschema@.embedding_stale_rows(%s, %L)', tbl::oid, target)) AS r
+$$;
+
+-- Where the caller asks for all tables, a warning instead of what fails or is locked: one table must
+-- not keep the others from being looked at.
+CREATE FUNCTION embedding_stale_or_warning(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
+AS $$
+DECLARE
+    message text;
+    code text;
+BEGIN
+    RETURN QUERY SELECT s.* FROM @extschema@.embedding_stale_as_owner(tbl, target) AS s;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
+    RAISE WARNING 'embedding column "%" of table % cannot be looked at', target, tbl
+        USING DETAIL = format('%s: %s', code, message),
+              HINT = format('SELECT * FROM stale_embeddings(%L) raises it.', tbl::text);
+END
+$$;
+
 -- Without a table: of all tables of the caller's. Done as their owners, whose expressions it evaluates.
 CREATE FUNCTION stale_embeddings(tbl regclass DEFAULT NULL)
     RETURNS TABLE (relation regclass, target name, key text, reason text)
@@ -96,9 +121,11 @@ BEGIN
                         ELSE e.tbl = $1 END
              ORDER BY e.tbl::text COLLATE "C", e.target LOOP
         known := true;
-        RETURN QUERY SELECT c.tbl, c.target, r ->> 'key', r ->> 'reason'
-            FROM @extschema@.embedding_as_owner(c.tbl, format(
-                'SELECT * FROM @extschema@.embedding_stale_rows(%s, %L)', c.tbl::oid, c.target)) AS r;
+        IF $1 IS NULL THEN
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_warning(c.tbl, c.target) AS s;
+        ELSE
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_as_owner(c.tbl, c.target) AS s;
+        END IF;
     END LOOP;
     IF NOT known AND $1 IS NOT NULL THEN
         RAISE EXCEPTION 'table % has no embedding column', $1 USING ERRCODE = 'undefined_object',

@@ -356,10 +356,10 @@ END
 $$;
 
 -- The only row of a statement that reads a relation, by its owner's rights: views, policies and functions of his must
--- gain none of who looks. NULL where the caller has not the owner's rights, or where it fails: one relation that is not
--- what it should be must not keep others from being looked at.
+-- gain none of who looks. NULL where the caller has not the owner's rights, where it fails, or where somebody has locked it
+-- for longer than a second: one relation that is not what it should be must not keep others from being looked at.
 CREATE FUNCTION embedding_look(relation regclass, statement text) RETURNS jsonb
-    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 BEGIN
     IF @extschema@.embedding_may(relation) THEN

@@ -65,14 +65,16 @@ AS $$
         format('SELECT @extschema@.embedding_lacking(%s, %L, %L) AS lacking', tbl::oid, have, want)) AS r
 $$;
 
--- Entries of a column's queue that wait, and those that failed. As the table's owner, like all that reads or writes a queue:
--- it is his, with what he has put on it.
-CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failed bigint)
+-- How many entries of a column's queue wait, and a digest of which have failed; NULL where none has. As many that failed
+-- are not the same ones: by then one may have been mended and another one have failed. As the table's owner, like all
+-- that reads or writes a queue: it is his, with what he has put on it.
+CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failing text)
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (r ->> 'waiting')::bigint, (r ->> 'failed')::bigint FROM @extschema@.embedding_as_owner((listed).tbl,
-        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, count(*) FILTER (WHERE attempts > 0) AS failed '
-               'FROM %s', (listed).queue)) AS r
+    SELECT (r ->> 'waiting')::bigint, r ->> 'failing' FROM @extschema@.embedding_as_owner((listed).tbl,
+        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, '
+               'md5(string_agg(id::text, '','' ORDER BY id) FILTER (WHERE attempts > 0)) AS failing FROM %s',
+               (listed).queue)) AS r
 $$;
 
 -- Makes what waits in a column's queue due, whatever it waits for. Gives how much that is.
@@ -257,8 +259,9 @@ $$;
 
 -- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
 -- somebody works with the table; 'busy' where more than `most` changed rows, 16 at most, are waiting for their vector in what
--- comes: they are embedded under the lock. Locks that were taken are let go with the block.
-CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failed bigint) RETURNS text
+-- comes: they are embedded under the lock; or where others have failed than `failing`, of which it was seen that they matter
+-- to nobody. Locks that were taken are let go with the block.
+CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failing text) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
 AS $$
 DECLARE
@@ -286,7 +289,7 @@ BEGIN
         PERFORM @extschema@.embedding_drain(tbl, s.target, limited);
         SELECT * INTO queued FROM @extschema@.embedding_queued(s);
     END IF;
-    IF queued.waiting > 0 OR queued.failed > failed THEN
+    IF queued.waiting > 0 OR queued.failing IS DISTINCT FROM failing THEN
         RAISE SQLSTATE 'IE000';
     END IF;
     PERFORM @extschema@.embedding_exchange(c, s, becomes);

@@ -53,9 +53,10 @@ FOR_THOSE_ABOVE = """
     embedding_duration embedding_bar embedding_number embedding_progress_line embedding_is_drained
     embedding_progress_rows
 
-    embedding_stale_rows embedding_sample_cosines embedding_vector_type embedding_key_text
-    embedding_agreement_part embedding_near_pairs embedding_text_forms embedding_text_spaces
-    embedding_text_numbers embedding_text_sorted
+    embedding_stale_rows embedding_stale_as_owner embedding_stale_or_warning
+    embedding_sample_cosines embedding_vector_type embedding_key_text embedding_agreement_part
+    embedding_near_pairs embedding_text_forms embedding_text_spaces embedding_text_numbers
+    embedding_text_sorted
 
     embedding_sibling embedding_names embedding_check_names embedding_lacking
     embedding_lacking_as_owner embedding_queued embedding_make_due embedding_swap_most

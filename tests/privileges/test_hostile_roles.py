@@ -312,6 +312,58 @@ def test_what_is_anothers_can_be_dropped_below_a_column(admin, stranger):
     assert admin.execute(left).fetchone() == (0,)
 
 
+def looked_at(admin) -> None:
+    """All that a superuser has to look at shows the owner's column, whatever another's is."""
+    warned = []
+    admin.add_notice_handler(lambda diag: warned.append(diag.message_primary))
+    admin.execute("UPDATE items SET embedding = NULL WHERE id = 1")
+    counts = dict(admin.execute("SELECT tbl::text, rows FROM embeddings()").fetchall())
+    assert counts == {"items": 20, "den.t": None}
+    progress = dict(admin.execute("SELECT tbl::text, pending FROM itembank_progress").fetchall())
+    assert progress["items"] == 0
+    stale = admin.execute("SELECT relation::text, key, reason FROM stale_embeddings()").fetchall()
+    assert stale == [("items", "1", "no vector")]
+    assert warned == ['embedding column "e" of table den.t cannot be looked at']
+    admin.execute("CALL backfill('items')")
+
+
+def test_what_he_has_locked_keeps_nobody_from_looking(admin, stranger):
+    """Table and queue, for as long as he likes."""
+    stranger.execute(f"""
+        CREATE TABLE den.t (id int PRIMARY KEY, body text);
+        SELECT add_embedding('den.t', 'e', '{TINY}', 'body', mode => 'manual')""")
+    queue = admin.execute(
+        "SELECT queue::text FROM embedding_columns WHERE tbl = 'den.t'::regclass"
+    ).fetchone()[0]
+    stranger.execute(f"BEGIN; LOCK TABLE den.t, {queue}")
+    admin.execute("SET statement_timeout = '10s'")
+    try:
+        looked_at(admin)
+    finally:
+        stranger.execute("ROLLBACK")
+    with pytest.raises(psycopg.errors.LockNotAvailable):
+        stranger.execute(f"BEGIN; LOCK TABLE den.t, {queue}")
+        admin.execute("SET lock_timeout = '100ms'")
+        admin.execute("SELECT * FROM stale_embeddings('den.t')")
+    stranger.execute("ROLLBACK")
+
+
+def test_what_fails_of_his_keeps_nobody_from_looking(admin, stranger):
+    """A queue that cannot be read, inputs that cannot be evaluated."""
+    stranger.execute(f"""
+        CREATE FUNCTION den.untold(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
+        CREATE TABLE den.t (id int PRIMARY KEY, body text);
+        SELECT add_embedding('den.t', 'e', '{TINY}', 'den.untold(body)', mode => 'manual');
+        INSERT INTO den.t VALUES (1, 'a');
+        CREATE OR REPLACE FUNCTION den.untold(text) RETURNS text IMMUTABLE LANGUAGE plpgsql
+            AS $$BEGIN RAISE SQLSTATE 'XX000' USING MESSAGE = 'not for you'; END$$;
+        ALTER TABLE den.t ENABLE ROW LEVEL SECURITY""")
+    stranger.execute("REVOKE SELECT ON den.t FROM current_user")
+    looked_at(admin)
+    with pytest.raises(psycopg.Error):
+        admin.execute("SELECT * FROM stale_embeddings('den.t')")
+
+
 def test_a_row_that_would_be_refused_keeps_no_other_from_being_restored(admin, stranger):
     """The registry comes in one COPY."""
     stranger.execute(f"""

@@ -232,6 +232,17 @@ INSERT INTO items_e_previous_queue (key_1, retry_at) VALUES (5, 'infinity');
 SELECT rollback_embedding('items', 'e');
 SELECT who, what FROM migration.seen_as GROUP BY who, what ORDER BY what COLLATE "C";
 DROP FUNCTION spy() CASCADE;
+
+-- Other rows than those looked at may have failed since, as many as before: nothing is swapped then.
+INSERT INTO items_e_next_queue (key_1, attempts, retry_at, error) VALUES (3, 1, 'infinity', 'of one row');
+SELECT failing AS looked_at FROM embedding_sibling('items', 'e', 'next') AS s, embedding_queued(s) \gset
+DELETE FROM items_e_next_queue;
+SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
+INSERT INTO items_e_next_queue (key_1, attempts, retry_at, error) VALUES (4, 1, 'infinity', 'of another');
+SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
+SELECT failing AS looked_at FROM embedding_sibling('items', 'e', 'next') AS s, embedding_queued(s) \gset
+SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
+SELECT rollback_embedding('items', 'e');
 SELECT drop_embedding('items', 'e_next');
 
 -- Another isolation by default changes nothing; nor does it who owns what, where a superuser migrates the table of another.
