@@ -58,6 +58,12 @@ impl Row {
     pub fn place(&self) -> &Place {
         &self.place
     }
+
+    /// Bytes of its content.
+    pub fn bytes(&self) -> usize {
+        let images: usize = self.input.images.iter().map(Vec::len).sum();
+        self.input.text.as_ref().map_or(0, String::len) + images
+    }
 }
 
 /// What came of a row.

@@ -31,6 +31,11 @@ use pgrx::pg_sys;
 use pgrx::spi::Spi;
 use protocol::{Fault, FaultCode, Urgency};
 
+/// Entries of a queue whose rows are read together: few, as a row may hold any number of bytes.
+const READ: usize = 32;
+/// Bytes of content from which on no further rows are read before those are embedded.
+const HELD: usize = 16 << 20;
+
 /// Does what is to be done after a statement that changed rows.
 pub fn after(statement: &Statement) -> Result<(), Fault> {
     let table = statement.table();
@@ -76,11 +81,20 @@ pub fn fill_queued(
         let definition = Definition::find(&schema, table, target)?;
         let fingerprint = fingerprint(&definition.model)?;
         let mut all = Vec::with_capacity(entries.len());
-        for entries in entries.chunks(definition.batch()) {
-            let (known, rows) = read(&definition, entries, &fingerprint)?;
-            let (ids, rows): (Vec<i64>, Vec<Row>) = rows.into_iter().unzip();
-            let outcomes = fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
-            all.extend(known.into_iter().chain(ids.into_iter().zip(outcomes)));
+        let (mut ids, mut rows): (Vec<i64>, Vec<Row>) = (Vec::new(), Vec::new());
+        let mut parts = entries.chunks(READ).peekable();
+        while let Some(part) = parts.next() {
+            let (known, stale) = read(&definition, part, &fingerprint)?;
+            all.extend(known);
+            ids.extend(stale.iter().map(|(id, _)| *id));
+            rows.extend(stale.into_iter().map(|(_, row)| row));
+            let held: usize = rows.iter().map(Row::bytes).sum();
+            if parts.peek().is_none() || rows.len() >= definition.batch() || held >= HELD {
+                let outcomes =
+                    fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
+                rows.clear();
+                all.extend(ids.drain(..).zip(outcomes));
+            }
         }
         Ok(all)
     })
