@@ -205,6 +205,7 @@ def test_fifty_terminations_at_random_moments(url):
     generator = random.Random(7)
     with psycopg.connect(url, autocommit=True) as admin:
         started = admin.execute("SELECT pg_postmaster_start_time()").fetchone()
+        others = set(backends(admin))  # of tests before this one, which may still be ending
         for _ in range(50):
             rounds, seen = [], []
             thread = threading.Thread(target=work_until_terminated, args=(url, rounds, seen))
@@ -217,7 +218,7 @@ def test_fifty_terminations_at_random_moments(url):
             assert not thread.is_alive() and seen == [ADMIN_SHUTDOWN]
             assert not Path(f"/proc/{rounds[0]}").exists()
         assert admin.execute("SELECT pg_postmaster_start_time()").fetchone() == started
-        assert backends(admin) == []
+        assert set(backends(admin)) <= others
     with log.open() as lines:
         lines.seek(size)
         written = lines.read()
