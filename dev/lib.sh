@@ -26,6 +26,16 @@ die() {
     exit 1
 }
 
+# require_space MIB WHAT: an error now, where the disk would be full later, and one thing after another fail for it.
+require_space() {
+    local place free
+    for place in "$DEV_DIR" "$ROOT"; do
+        free=$(df -Pm "$place" | awk 'NR == 2 { print $4 }')
+        ((free >= $1)) || die "$place has $free MB of free disk space, and $2 takes about $1" \
+            'make room, or keep downloads and databases elsewhere: make … DEV_DIR=/where/else'
+    done
+}
+
 # logged NAME COMMAND…: runs it with its output in .dev/logs/NAME.log; shows a sign of life every 15 s,
 # and on failure the end of the log and where the rest is.
 logged() {

@@ -7,4 +7,5 @@ source "$ROOT/dev/cluster.sh"
 source "$ROOT/dev/throwaway.sh"
 [[ -n ${ITEMBANK_TEST_URL:-} ]] || throwaway_start pytest
 cd "$ROOT"
-"$VENV/bin/pytest" -o cache_dir="$TEST_DIR/pytest_cache" "$@"
+# Files of tests that passed are of no use to anybody.
+"$VENV/bin/pytest" -o cache_dir="$TEST_DIR/pytest_cache" -o tmp_path_retention_policy=failed -o tmp_path_retention_count=1 "$@"

@@ -4,11 +4,6 @@
 //! Texts with record separators (0x1e) are the files of a layout, others a manifest.
 
 use inference::fuzz::{derived, parsed};
-use std::path::PathBuf;
-use std::sync::LazyLock;
-
-static FOLDER: LazyLock<PathBuf> =
-    LazyLock::new(|| std::env::temp_dir().join(format!("fuzz-manifest-{}", std::process::id())));
 
 /// Parses, or derives.
 pub fn manifest(bytes: &[u8]) {
@@ -16,7 +11,11 @@ pub fn manifest(bytes: &[u8]) {
     let texts: Vec<&str> = text.split('\u{1e}').collect();
     let answer = match texts.len() {
         1 => parsed(text),
-        _ => derived(&FOLDER, &texts).expect("the folder for temporary files can be written"),
+        _ => {
+            let folder =
+                tempfile::tempdir().expect("the folder for temporary files can be written");
+            derived(folder.path(), &texts).expect("what was just made can be written to")
+        }
     };
     if let Err(fault) = answer {
         assert!(!fault.message.is_empty());

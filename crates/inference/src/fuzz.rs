@@ -27,8 +27,8 @@ pub fn parsed(toml: &str) -> Result<(), Fault> {
     use_all(&Manifest::parse(name.unwrap_or("m"), toml)?)
 }
 
-/// Derives a manifest from the texts of [`LAYOUT`], written to `folder`/m; a missing or empty one is
-/// no file.
+/// Derives a manifest from the texts of [`LAYOUT`], written to `folder`/m, which is new; a missing or empty one
+/// is no file.
 pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
     let model = folder.join("m");
     fs::create_dir_all(model.join("1_Pooling"))?;
@@ -36,9 +36,10 @@ pub fn derived(folder: &Path, texts: &[&str]) -> io::Result<Result<(), Fault>> {
     fs::write(model.join("onnx/model.onnx"), "graph")?;
     fs::write(model.join("tokenizer.json"), "{}")?;
     for (n, file) in LAYOUT.iter().enumerate() {
-        match texts.get(n) {
-            Some(text) if !text.is_empty() => fs::write(model.join(file), text)?,
-            _ => fs::remove_file(model.join(file)).or_else(absent_is_fine)?,
+        if let Some(text) = texts.get(n)
+            && !text.is_empty()
+        {
+            fs::write(model.join(file), text)?;
         }
     }
     let derive = || {
@@ -72,13 +73,6 @@ pub fn tokenized(encoder: &TextEncoder, text: &str, max_tokens: usize) -> Result
     let chat = [Segment::Text("user ".into()), pads, Segment::Text(text.to_owned())];
     assert!(encoder.encode_segments(&chat)?.ids.len() <= max_tokens);
     encoder.encode_all_segments(&chat).map(drop)
-}
-
-fn absent_is_fine(error: io::Error) -> io::Result<()> {
-    match error.kind() {
-        io::ErrorKind::NotFound => Ok(()),
-        _ => Err(error),
-    }
 }
 
 fn use_all(manifest: &Manifest) -> Result<(), Fault> {
