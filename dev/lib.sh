@@ -26,14 +26,21 @@ die() {
     exit 1
 }
 
-# require_space MIB WHAT: an error now, where the disk would be full later, and one thing after another fail for it.
+# require_space WHAT DEV ROOT: an error now, where a disk would be full later, and one thing after another fail for it. So
+# many MB are needed for .dev and for the project's folder.
 require_space() {
-    local place free
-    for place in "$DEV_DIR" "$ROOT"; do
-        free=$(df -Pm "$place" | awk 'NR == 2 { print $4 }')
-        ((free >= $1)) || die "$place has $free MB of free disk space, and $2 takes about $1" \
-            'make room, or keep downloads and databases elsewhere: make … DEV_DIR=/where/else'
-    done
+    if [[ $(stat -Lc %d "$DEV_DIR") == $(stat -Lc %d "$ROOT") ]]; then
+        space_in "$ROOT" $(($2 + $3)) "$1"
+    else
+        space_in "$DEV_DIR" "$2" "$1"
+        space_in "$ROOT" "$3" "$1"
+    fi
+}
+space_in() { # FOLDER MB WHAT
+    local free
+    free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+    ((free >= $2)) || die "$1 has $free MB of free disk space, and $3 takes about $2" \
+        'make room there; downloads and databases may lie elsewhere: make … DEV_DIR=/where/else'
 }
 
 # logged NAME COMMAND…: runs it with its output in .dev/logs/NAME.log; shows a sign of life every 15 s,

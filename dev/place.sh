@@ -17,7 +17,7 @@ if [[ $DEV_DIR == "$ROOT/.dev" && ! -e $DEV_DIR ]] && ! reachable "$above"; then
     DEV_DIR=$elsewhere
 fi
 [[ -e $DEV_DIR ]] || mkdir -p "$DEV_DIR"
-[[ -d $ROOT/target/release ]] || require_space 4000 'building it from nothing'
+[[ -d $ROOT/target/release ]] || require_space 'building it from nothing' 2000 2000
 
 # Programs are run from here, and `make clean-dev` removes it: it must be ours alone.
 [[ $(stat -c %u "$DEV_DIR") == "$EUID" ]] || die "$DEV_DIR belongs to $(stat -c %U "$DEV_DIR")" \

@@ -104,7 +104,7 @@ run_soak() {
     report soak "$(sum soak.log '^([0-9]+) passed, [0-9]+ failed$')" "$(sum soak.log '^[0-9]+ passed, ([0-9]+) failed$')"
 }
 
-require_space 3000 'what the tests write'
+require_space 'testing' 1500 1500
 TEST_LOGS=$TEST_DIR/logs-$PG
 rm -rf "$TEST_LOGS"
 mkdir -p "$TEST_LOGS"

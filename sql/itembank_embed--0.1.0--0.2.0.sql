@@ -366,14 +366,13 @@ DECLARE
     current_one @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     coming @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
     queued record;
-    failing text; -- those of which it was last seen that they matter to nobody
     more bool;
     outcome text := 'busy';
     most int := 4;
     told timestamptz := clock_timestamp();
 BEGIN
     IF coming.tbl IS NULL THEN -- another session has ended the migration meanwhile: the try says so
-        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, NULL);
+        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most);
     END IF;
     LOOP
         LOOP
@@ -383,12 +382,15 @@ BEGIN
             EXIT WHEN NOT more OR queued.waiting <= most OR clock_timestamp() > told + interval '10 s';
         END LOOP;
         IF outcome = 'busy' AND queued.waiting <= most THEN
-            failing := queued.failing;
             PERFORM @extschema@.embedding_require_filled(current_one, coming);
             CALL @extschema@.embedding_wait_for_snapshots();
         END IF;
         IF queued.waiting <= most THEN
-            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failing);
+            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most);
+            IF outcome = 'busy' THEN
+                -- What waits for its time and failed under the lock fails now, before the next try, and is seen to have.
+                PERFORM @extschema@.embedding_make_due_as_owner(tbl, coming.target);
+            END IF;
             CALL @extschema@.embedding_next_transaction();
         END IF;
         EXIT WHEN outcome = 'swapped';
@@ -459,12 +461,11 @@ BEGIN
     END IF;
     FOR try IN 1 .. 50 LOOP
         IF outcome IS DISTINCT FROM 'locked' THEN
+            PERFORM @extschema@.embedding_make_due_as_owner(tbl, previous.target);
             PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
-            -- Noted before rows are looked at: what fails after that is not among them.
-            SELECT * INTO queued FROM @extschema@.embedding_queued(previous);
             PERFORM @extschema@.embedding_require_filled(c, previous);
         END IF;
-        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most, queued.failing);
+        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most);
         EXIT WHEN outcome = 'swapped';
         PERFORM pg_sleep(least(1, 0.05 * try));
     END LOOP;
@@ -1070,25 +1071,82 @@ BEGIN
 END
 $$;
 
--- How many entries of a column's queue wait, and a digest of which have failed; NULL where none has. As many that failed
--- are not the same ones: by then one may have been mended and another one have failed. As the table's owner, like all
--- that reads or writes a queue: it is his, with what he has put on it.
-DROP FUNCTION embedding_queued(embedding_columns);
-CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failing text)
+-- How many rows have a vector in `have` that they would lack in `want`: there is none although there is something to embed,
+-- it is of another model, or it is of other content and what there is now failed. Rows that just have changed, whose vector is
+-- on its way, are none of them. failed: only those that failed in `want`, which takes no look at all others. With the rights
+-- of the table's owner, as it may evaluate his expressions.
+DROP FUNCTION embedding_lacking(regclass, name, name);
+CREATE FUNCTION embedding_lacking(tbl regclass, have name, want name, failed bool) RETURNS bigint
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    h @extschema@.embedding_columns := @extschema@.embedding_column(tbl, have);
+    w @extschema@.embedding_columns := @extschema@.embedding_column(tbl, want);
+    differing text := format('SELECT count(*) FROM %s AS t WHERE t.%I IS NOT NULL '
+                             'AND (t.%I IS NULL OR t.%I IS DISTINCT FROM $1 OR t.%I IS DISTINCT FROM t.%I)', tbl, h.target,
+                             w.target, w.fingerprint_column, w.hash_column, h.hash_column);
+    queued text := (SELECT format('EXISTS (SELECT FROM %s AS q WHERE %s AND q.attempts', w.queue,
+                                  string_agg(format('q.key_%s %s t.%I', n, e, k), ' AND ' ORDER BY n))
+                    FROM ROWS FROM (unnest(w.key_columns), unnest(w.key_equals)) WITH ORDINALITY AS u (k, e, n));
+    lacking bigint;
+BEGIN
+    EXECUTE differing || CASE WHEN failed THEN format(' AND %s > 0)', queued) ELSE
+        format(E' AND CASE WHEN %1$s = 0) THEN false WHEN %1$s > 0) THEN true '
+               'WHEN t.%2$I IS NULL THEN @extschema@.embedding_hash((%3$s\n)::text, (%4$s\n)::bytea) IS NOT NULL '
+               'ELSE t.%5$I IS DISTINCT FROM $1 END', queued, w.target, coalesce(w.input_expression, 'NULL'),
+               coalesce(w.image_expression, 'NULL'), w.fingerprint_column) END
+        INTO lacking USING @extschema@.model_fingerprint(w.model);
+    RETURN lacking;
+END
+$$;
+
+DROP FUNCTION embedding_lacking_as_owner(regclass, name, name);
+CREATE FUNCTION embedding_lacking_as_owner(tbl regclass, have name, want name, failed bool) RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (r ->> 'waiting')::bigint, r ->> 'failing' FROM @extschema@.embedding_as_owner((listed).tbl,
-        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, '
-               'md5(string_agg(id::text, '','' ORDER BY id) FILTER (WHERE attempts > 0)) AS failing FROM %s',
-               (listed).queue)) AS r
+    SELECT (r ->> 'lacking')::bigint FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT @extschema@.embedding_lacking(%s, %L, %L, %L) AS lacking', tbl::oid, have, want, failed)) AS r
+$$;
+
+CREATE FUNCTION embedding_make_due_as_owner(tbl regclass, target name) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, target)) AS r
+$$;
+
+-- An error where rows would lose a vector by the swap, with what the model says of them.
+CREATE OR REPLACE FUNCTION embedding_require_filled(have embedding_columns, want embedding_columns) RETURNS void
+    LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    lacking bigint := @extschema@.embedding_lacking_as_owner(have.tbl, have.target, want.target, false);
+    reasons text;
+BEGIN
+    IF lacking = 0 THEN
+        RETURN;
+    END IF;
+    reasons := (SELECT string_agg(format('%s: %s', r ->> 'n', rtrim(r ->> 'error', '.')), '; ' ORDER BY (r ->> 'n')::bigint DESC, r ->> 'error')
+                FROM @extschema@.embedding_as_owner(have.tbl,
+                    format('SELECT count(*) AS n, error FROM %s WHERE attempts > 0 '
+                           'GROUP BY error ORDER BY 1 DESC, 2 LIMIT 3', want.queue)) AS r);
+    RAISE EXCEPTION '%', format('%s of table %s would lose %s: "%s" lacks what "%s" has',
+            CASE lacking WHEN 1 THEN 'a row' ELSE lacking || ' rows' END, have.tbl,
+            CASE lacking WHEN 1 THEN 'its vector' ELSE 'their vectors' END, want.target, have.target)
+        USING ERRCODE = 'object_not_in_prerequisite_state',
+        DETAIL = 'Nothing was swapped.' || coalesce(' Failures: ' || reasons || '.', ''),
+        HINT = format('Which rows, and why: SELECT * FROM %s WHERE error IS NOT NULL. Change them, or set "%s" to NULL '
+                      'where it is not needed; CALL backfill(%L, %L) tries again.',
+                      want.queue, have.target, have.tbl::text, want.target);
+END
 $$;
 
 -- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
 -- somebody works with the table; 'busy' where more than `most` changed rows, 16 at most, are waiting for their vector in what
--- comes: they are embedded under the lock; or where others have failed than `failing`, of which it was seen that they matter
--- to nobody. Locks that were taken are let go with the block.
+-- comes, which are embedded under the lock, or where one that failed would lose a vector that it has got by now. Locks that
+-- were taken are let go with the block.
 DROP FUNCTION embedding_swap_try(regclass, name, text, text, int, bigint);
-CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failing text) RETURNS text
+CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
 AS $$
 DECLARE
@@ -1111,12 +1169,12 @@ BEGIN
     IF queued.waiting > limited THEN
         RAISE SQLSTATE 'IE000';
     ELSIF queued.waiting > 0 THEN
-        PERFORM @extschema@.embedding_as_owner(tbl,
-            format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, s.target));
+        PERFORM @extschema@.embedding_make_due_as_owner(tbl, s.target);
         PERFORM @extschema@.embedding_drain(tbl, s.target, limited);
         SELECT * INTO queued FROM @extschema@.embedding_queued(s);
     END IF;
-    IF queued.waiting > 0 OR queued.failing IS DISTINCT FROM failing THEN
+    IF queued.waiting > 0
+            OR queued.failed > 0 AND @extschema@.embedding_lacking_as_owner(tbl, target, s.target, true) > 0 THEN
         RAISE SQLSTATE 'IE000';
     END IF;
     PERFORM @extschema@.embedding_exchange(c, s, becomes);
@@ -1143,6 +1201,52 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+-- A column's stale rows, with the caller's rights: it evaluates the owner's expressions.
+CREATE OR REPLACE FUNCTION embedding_stale_rows(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+    LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
+AS $$
+#variable_conflict use_column
+DECLARE
+    c @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
+    keys text := (SELECT CASE count(*) WHEN 1 THEN 's.key_1::text'
+                         ELSE format('ARRAY[%s]::text', string_agg(format('s.key_%s::text', n), ', ' ORDER BY n)) END
+                  FROM generate_series(1, cardinality(c.key_columns)) AS n);
+    fingerprint text;
+    otherwise text := 'other model';
+    found text[];
+    reasons text[];
+    size int := (SELECT a.atttypmod FROM pg_attribute AS a
+                 WHERE a.attrelid = c.tbl AND a.attname = c.target AND NOT a.attisdropped);
+BEGIN
+    BEGIN
+        fingerprint := @extschema@.model_fingerprint(c.model);
+        IF size <> coalesce(c.dimensions, @extschema@.model_dimensions(c.model)) THEN
+            otherwise := 'other dimension';
+        END IF;
+    EXCEPTION WHEN undefined_object THEN
+        RAISE WARNING 'model "%" of embedding column "%" of table % is not installed', c.model, c.target, c.tbl
+            USING DETAIL = 'Whether vectors are of another model cannot be told.',
+                  HINT = 'models() lists what is installed.';
+        otherwise := NULL;
+    END;
+    FOR careful IN 0 .. 1 LOOP
+        BEGIN
+            -- What RETURN QUERY has given stays given after an error.
+            EXECUTE format('SELECT array_agg(f.key), array_agg(f.reason) FROM (SELECT %s, r.reason FROM (%s) AS s, '
+                'LATERAL (SELECT CASE s.reason WHEN ''other model'' THEN $2 ELSE s.reason END) AS r (reason) '
+                'WHERE r.reason IS NOT NULL) AS f (key, reason)',
+                keys, @extschema@.embedding_staleness(c, careful = 1)) INTO found, reasons USING fingerprint, otherwise;
+            EXIT;
+        EXCEPTION WHEN OTHERS THEN
+            IF careful = 1 OR NOT @extschema@.embedding_is_row_fault(SQLSTATE) THEN
+                RAISE;
+            END IF;
+        END;
+    END LOOP;
+    RETURN QUERY SELECT * FROM unnest(found, reasons);
+END
+$$;
+
 CREATE FUNCTION embedding_stale_as_owner(tbl regclass, target name) RETURNS TABLE (key text, reason text)
     LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
@@ -1150,9 +1254,9 @@ AS $$
         format('SELECT * FROM @extschema@.embedding_stale_rows(%s, %L)', tbl::oid, target)) AS r
 $$;
 
--- Where the caller asks for all tables, a warning instead of what fails or is locked: one table must
--- not keep the others from being looked at.
-CREATE FUNCTION embedding_stale_or_warning(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+-- Where the caller asks for all tables: a warning and one row without a key instead of what fails or is locked. One table
+-- must not keep the others from being looked at, nor pass for fresh.
+CREATE FUNCTION embedding_stale_or_unknown(tbl regclass, target name) RETURNS TABLE (key text, reason text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
@@ -1165,6 +1269,7 @@ EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'embedding column "%" of table % cannot be looked at', target, tbl
         USING DETAIL = format('%s: %s', code, message),
               HINT = format('SELECT * FROM stale_embeddings(%L) raises it.', tbl::text);
+    RETURN QUERY SELECT NULL, 'cannot be told';
 END
 $$;
 
@@ -1187,7 +1292,7 @@ BEGIN
              ORDER BY e.tbl::text COLLATE "C", e.target LOOP
         known := true;
         IF $1 IS NULL THEN
-            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_warning(c.tbl, c.target) AS s;
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_unknown(c.tbl, c.target) AS s;
         ELSE
             RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_as_owner(c.tbl, c.target) AS s;
         END IF;
@@ -1426,8 +1531,8 @@ COMMENT ON FUNCTION embedding_stale_rows(regclass, name) IS
     'internal: stale rows of one column, with the rights of the caller';
 COMMENT ON FUNCTION embedding_stale_as_owner(regclass, name) IS
     'internal: embedding_stale_rows, as the table''s owner';
-COMMENT ON FUNCTION embedding_stale_or_warning(regclass, name) IS
-    'internal: embedding_stale_as_owner, with a warning where that fails';
+COMMENT ON FUNCTION embedding_stale_or_unknown(regclass, name) IS
+    'internal: embedding_stale_as_owner, or a warning and one row without a key';
 COMMENT ON FUNCTION embedding_sample_cosines(regclass, name, integer) IS
     'internal: cosines of stored vectors with those that the model makes now';
 COMMENT ON FUNCTION embedding_forget() IS
@@ -1482,12 +1587,12 @@ COMMENT ON FUNCTION embedding_names(name, text) IS
     'internal: names of an embedding column and of its two companions with a suffix';
 COMMENT ON FUNCTION embedding_check_names(regclass, name[]) IS
     'internal: an error where a name that a migration needs is taken';
-COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
+COMMENT ON FUNCTION embedding_lacking(regclass, name, name, boolean) IS
     'internal: how many rows have a vector in one embedding column and would lack it in another';
-COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
+COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name, boolean) IS
     'internal: embedding_lacking with the rights of the table''s owner';
 COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
-    'internal: how many entries of an embedding column''s queue wait, and a digest of which have failed';
+    'internal: entries of an embedding column''s queue that wait, and those that failed';
 COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
     'internal: an error where rows would lose a vector by a swap';
 COMMENT ON FUNCTION embedding_hash_index(regclass, name) IS
@@ -1504,7 +1609,7 @@ COMMENT ON FUNCTION embedding_bound(regclass, name) IS
     'internal: what depends on a column itself and not on its name: views, functions, policies, other indexes';
 COMMENT ON FUNCTION embedding_swap_locks(embedding_columns, embedding_columns) IS
     'internal: takes the locks of a migration''s swap, or fails soon';
-COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, text) IS
+COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer) IS
     'internal: one try of a migration''s swap: swapped, locked or busy';
 COMMENT ON FUNCTION embedding_migration_check(regclass, name, text, integer) IS
     'internal: what keeps an embedding column from a migration; the column that one under way fills';
@@ -1548,6 +1653,8 @@ COMMENT ON FUNCTION embedding_in_transaction_block() IS
     'internal: whether a procedure could not commit here';
 COMMENT ON FUNCTION embedding_make_due(regclass, name) IS
     'internal: makes what waits in a column''s queue due, whatever it waits for';
+COMMENT ON FUNCTION embedding_make_due_as_owner(regclass, name) IS
+    'internal: embedding_make_due, as the table''s owner';
 COMMENT ON FUNCTION embedding_swap_most() IS
     'internal: how many changed rows are embedded under the lock of a swap at most';
 COMMENT ON FUNCTION embedding_look(regclass, text) IS

@@ -160,8 +160,8 @@ COMMENT ON FUNCTION embedding_stale_rows(regclass, name) IS
     'internal: stale rows of one column, with the rights of the caller';
 COMMENT ON FUNCTION embedding_stale_as_owner(regclass, name) IS
     'internal: embedding_stale_rows, as the table''s owner';
-COMMENT ON FUNCTION embedding_stale_or_warning(regclass, name) IS
-    'internal: embedding_stale_as_owner, with a warning where that fails';
+COMMENT ON FUNCTION embedding_stale_or_unknown(regclass, name) IS
+    'internal: embedding_stale_as_owner, or a warning and one row without a key';
 COMMENT ON FUNCTION embedding_sample_cosines(regclass, name, integer) IS
     'internal: cosines of stored vectors with those that the model makes now';
 COMMENT ON FUNCTION embedding_forget() IS
@@ -222,12 +222,12 @@ COMMENT ON FUNCTION embedding_names(name, text) IS
     'internal: names of an embedding column and of its two companions with a suffix';
 COMMENT ON FUNCTION embedding_check_names(regclass, name[]) IS
     'internal: an error where a name that a migration needs is taken';
-COMMENT ON FUNCTION embedding_lacking(regclass, name, name) IS
+COMMENT ON FUNCTION embedding_lacking(regclass, name, name, boolean) IS
     'internal: how many rows have a vector in one embedding column and would lack it in another';
-COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name) IS
+COMMENT ON FUNCTION embedding_lacking_as_owner(regclass, name, name, boolean) IS
     'internal: embedding_lacking with the rights of the table''s owner';
 COMMENT ON FUNCTION embedding_queued(embedding_columns) IS
-    'internal: how many entries of an embedding column''s queue wait, and a digest of which have failed';
+    'internal: entries of an embedding column''s queue that wait, and those that failed';
 COMMENT ON FUNCTION embedding_require_filled(embedding_columns, embedding_columns) IS
     'internal: an error where rows would lose a vector by a swap';
 COMMENT ON FUNCTION embedding_hash_index(regclass, name) IS
@@ -244,7 +244,7 @@ COMMENT ON FUNCTION embedding_bound(regclass, name) IS
     'internal: what depends on a column itself and not on its name: views, functions, policies, other indexes';
 COMMENT ON FUNCTION embedding_swap_locks(embedding_columns, embedding_columns) IS
     'internal: takes the locks of a migration''s swap, or fails soon';
-COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer, text) IS
+COMMENT ON FUNCTION embedding_swap_try(regclass, name, text, text, integer) IS
     'internal: one try of a migration''s swap: swapped, locked or busy';
 COMMENT ON FUNCTION embedding_migration_check(regclass, name, text, integer) IS
     'internal: what keeps an embedding column from a migration; the column that one under way fills';
@@ -300,6 +300,8 @@ COMMENT ON FUNCTION embed_query(regclass, name, text, bytea, text) IS
     'embedding of what is searched with, by the model that an embedding column has now';
 COMMENT ON FUNCTION embedding_make_due(regclass, name) IS
     'internal: makes what waits in a column''s queue due, whatever it waits for';
+COMMENT ON FUNCTION embedding_make_due_as_owner(regclass, name) IS
+    'internal: embedding_make_due, as the table''s owner';
 COMMENT ON FUNCTION embedding_swap_most() IS
     'internal: how many changed rows are embedded under the lock of a swap at most';
 COMMENT ON FUNCTION embedding_look(regclass, text) IS

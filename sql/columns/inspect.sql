@@ -48,6 +48,8 @@ DECLARE
                   FROM generate_series(1, cardinality(c.key_columns)) AS n);
     fingerprint text;
     otherwise text := 'other model';
+    found text[];
+    reasons text[];
     size int := (SELECT a.atttypmod FROM pg_attribute AS a
                  WHERE a.attrelid = c.tbl AND a.attname = c.target AND NOT a.attisdropped);
 BEGIN
@@ -64,17 +66,19 @@ BEGIN
     END;
     FOR careful IN 0 .. 1 LOOP
         BEGIN
-            RETURN QUERY EXECUTE format('SELECT %s, r.reason FROM (%s) AS s, '
+            -- What RETURN QUERY has given stays given after an error.
+            EXECUTE format('SELECT array_agg(f.key), array_agg(f.reason) FROM (SELECT %s, r.reason FROM (%s) AS s, '
                 'LATERAL (SELECT CASE s.reason WHEN ''other model'' THEN $2 ELSE s.reason END) AS r (reason) '
-                'WHERE r.reason IS NOT NULL',
-                keys, @extschema@.embedding_staleness(c, careful = 1)) USING fingerprint, otherwise;
-            RETURN;
+                'WHERE r.reason IS NOT NULL) AS f (key, reason)',
+                keys, @extschema@.embedding_staleness(c, careful = 1)) INTO found, reasons USING fingerprint, otherwise;
+            EXIT;
         EXCEPTION WHEN OTHERS THEN
             IF careful = 1 OR NOT @extschema@.embedding_is_row_fault(SQLSTATE) THEN
                 RAISE;
             END IF;
         END;
     END LOOP;
+    RETURN QUERY SELECT * FROM unnest(found, reasons);
 END
 $$;
 
@@ -85,9 +89,9 @@ AS $$
         format('SELECT * FROM @extschema@.embedding_stale_rows(%s, %L)', tbl::oid, target)) AS r
 $$;
 
--- Where the caller asks for all tables, a warning instead of what fails or is locked: one table must
--- not keep the others from being looked at.
-CREATE FUNCTION embedding_stale_or_warning(tbl regclass, target name) RETURNS TABLE (key text, reason text)
+-- Where the caller asks for all tables: a warning and one row without a key instead of what fails or is locked. One table
+-- must not keep the others from being looked at, nor pass for fresh.
+CREATE FUNCTION embedding_stale_or_unknown(tbl regclass, target name) RETURNS TABLE (key text, reason text)
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp SET lock_timeout = '1s'
 AS $$
 DECLARE
@@ -100,6 +104,7 @@ EXCEPTION WHEN OTHERS THEN
     RAISE WARNING 'embedding column "%" of table % cannot be looked at', target, tbl
         USING DETAIL = format('%s: %s', code, message),
               HINT = format('SELECT * FROM stale_embeddings(%L) raises it.', tbl::text);
+    RETURN QUERY SELECT NULL, 'cannot be told';
 END
 $$;
 
@@ -122,7 +127,7 @@ BEGIN
              ORDER BY e.tbl::text COLLATE "C", e.target LOOP
         known := true;
         IF $1 IS NULL THEN
-            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_warning(c.tbl, c.target) AS s;
+            RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_or_unknown(c.tbl, c.target) AS s;
         ELSE
             RETURN QUERY SELECT c.tbl, c.target, s.* FROM @extschema@.embedding_stale_as_owner(c.tbl, c.target) AS s;
         END IF;

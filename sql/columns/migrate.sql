@@ -209,14 +209,13 @@ DECLARE
     current_one @extschema@.embedding_columns := @extschema@.embedding_column(tbl, target);
     coming @extschema@.embedding_columns := @extschema@.embedding_sibling(tbl, target, 'next');
     queued record;
-    failing text; -- those of which it was last seen that they matter to nobody
     more bool;
     outcome text := 'busy';
     most int := 4;
     told timestamptz := clock_timestamp();
 BEGIN
     IF coming.tbl IS NULL THEN -- another session has ended the migration meanwhile: the try says so
-        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, NULL);
+        PERFORM @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most);
     END IF;
     LOOP
         LOOP
@@ -226,12 +225,15 @@ BEGIN
             EXIT WHEN NOT more OR queued.waiting <= most OR clock_timestamp() > told + interval '10 s';
         END LOOP;
         IF outcome = 'busy' AND queued.waiting <= most THEN
-            failing := queued.failing;
             PERFORM @extschema@.embedding_require_filled(current_one, coming);
             CALL @extschema@.embedding_wait_for_snapshots();
         END IF;
         IF queued.waiting <= most THEN
-            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most, failing);
+            outcome := @extschema@.embedding_swap_try(tbl, target, 'next', 'previous', most);
+            IF outcome = 'busy' THEN
+                -- What waits for its time and failed under the lock fails now, before the next try, and is seen to have.
+                PERFORM @extschema@.embedding_make_due_as_owner(tbl, coming.target);
+            END IF;
             CALL @extschema@.embedding_next_transaction();
         END IF;
         EXIT WHEN outcome = 'swapped';
@@ -363,12 +365,11 @@ BEGIN
     END IF;
     FOR try IN 1 .. 50 LOOP
         IF outcome IS DISTINCT FROM 'locked' THEN
+            PERFORM @extschema@.embedding_make_due_as_owner(tbl, previous.target);
             PERFORM @extschema@.embedding_drain(tbl, previous.target, most);
-            -- Noted before rows are looked at: what fails after that is not among them.
-            SELECT * INTO queued FROM @extschema@.embedding_queued(previous);
             PERFORM @extschema@.embedding_require_filled(c, previous);
         END IF;
-        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most, queued.failing);
+        outcome := @extschema@.embedding_swap_try(tbl, target, 'previous', 'next', most);
         EXIT WHEN outcome = 'swapped';
         PERFORM pg_sleep(least(1, 0.05 * try));
     END LOOP;

@@ -37,44 +37,48 @@ END
 $$;
 
 -- How many rows have a vector in `have` that they would lack in `want`: there is none although there is something to embed,
--- or it is of another model; but for rows that just have changed, whose vector is on its way. With the rights of the table's
--- owner, as it may evaluate his expressions.
-CREATE FUNCTION embedding_lacking(tbl regclass, have name, want name) RETURNS bigint
+-- it is of another model, or it is of other content and what there is now failed. Rows that just have changed, whose vector is
+-- on its way, are none of them. failed: only those that failed in `want`, which takes no look at all others. With the rights
+-- of the table's owner, as it may evaluate his expressions.
+CREATE FUNCTION embedding_lacking(tbl regclass, have name, want name, failed bool) RETURNS bigint
     LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     h @extschema@.embedding_columns := @extschema@.embedding_column(tbl, have);
     w @extschema@.embedding_columns := @extschema@.embedding_column(tbl, want);
-    listed text := (SELECT string_agg(format('q.key_%s %s t.%I', n, e, k), ' AND ' ORDER BY n)
+    differing text := format('SELECT count(*) FROM %s AS t WHERE t.%I IS NOT NULL '
+                             'AND (t.%I IS NULL OR t.%I IS DISTINCT FROM $1 OR t.%I IS DISTINCT FROM t.%I)', tbl, h.target,
+                             w.target, w.fingerprint_column, w.hash_column, h.hash_column);
+    queued text := (SELECT format('EXISTS (SELECT FROM %s AS q WHERE %s AND q.attempts', w.queue,
+                                  string_agg(format('q.key_%s %s t.%I', n, e, k), ' AND ' ORDER BY n))
                     FROM ROWS FROM (unnest(w.key_columns), unnest(w.key_equals)) WITH ORDINALITY AS u (k, e, n));
     lacking bigint;
 BEGIN
-    EXECUTE format(E'SELECT count(*) FROM %s AS t WHERE t.%I IS NOT NULL AND CASE WHEN t.%I IS NULL THEN '
-                   '@extschema@.embedding_hash((%s\n)::text, (%s\n)::bytea) IS NOT NULL ELSE t.%I IS DISTINCT FROM $1 END '
-                   'AND NOT EXISTS (SELECT FROM %s AS q WHERE q.attempts = 0 AND %s)',
-                   tbl, h.target, w.target, coalesce(w.input_expression, 'NULL'), coalesce(w.image_expression, 'NULL'),
-                   w.fingerprint_column, w.queue, listed) INTO lacking USING @extschema@.model_fingerprint(w.model);
+    EXECUTE differing || CASE WHEN failed THEN format(' AND %s > 0)', queued) ELSE
+        format(E' AND CASE WHEN %1$s = 0) THEN false WHEN %1$s > 0) THEN true '
+               'WHEN t.%2$I IS NULL THEN @extschema@.embedding_hash((%3$s\n)::text, (%4$s\n)::bytea) IS NOT NULL '
+               'ELSE t.%5$I IS DISTINCT FROM $1 END', queued, w.target, coalesce(w.input_expression, 'NULL'),
+               coalesce(w.image_expression, 'NULL'), w.fingerprint_column) END
+        INTO lacking USING @extschema@.model_fingerprint(w.model);
     RETURN lacking;
 END
 $$;
 
-CREATE FUNCTION embedding_lacking_as_owner(tbl regclass, have name, want name) RETURNS bigint
+CREATE FUNCTION embedding_lacking_as_owner(tbl regclass, have name, want name, failed bool) RETURNS bigint
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT (r ->> 'lacking')::bigint FROM @extschema@.embedding_as_owner(tbl,
-        format('SELECT @extschema@.embedding_lacking(%s, %L, %L) AS lacking', tbl::oid, have, want)) AS r
+        format('SELECT @extschema@.embedding_lacking(%s, %L, %L, %L) AS lacking', tbl::oid, have, want, failed)) AS r
 $$;
 
--- How many entries of a column's queue wait, and a digest of which have failed; NULL where none has. As many that failed
--- are not the same ones: by then one may have been mended and another one have failed. As the table's owner, like all
--- that reads or writes a queue: it is his, with what he has put on it.
-CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failing text)
+-- Entries of a column's queue that wait, and those that failed. As the table's owner, like all that reads or writes a queue:
+-- it is his, with what he has put on it.
+CREATE FUNCTION embedding_queued(listed embedding_columns, OUT waiting bigint, OUT failed bigint)
     LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT (r ->> 'waiting')::bigint, r ->> 'failing' FROM @extschema@.embedding_as_owner((listed).tbl,
-        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, '
-               'md5(string_agg(id::text, '','' ORDER BY id) FILTER (WHERE attempts > 0)) AS failing FROM %s',
-               (listed).queue)) AS r
+    SELECT (r ->> 'waiting')::bigint, (r ->> 'failed')::bigint FROM @extschema@.embedding_as_owner((listed).tbl,
+        format('SELECT count(*) FILTER (WHERE attempts = 0) AS waiting, count(*) FILTER (WHERE attempts > 0) AS failed '
+               'FROM %s', (listed).queue)) AS r
 $$;
 
 -- Makes what waits in a column's queue due, whatever it waits for. Gives how much that is.
@@ -91,6 +95,13 @@ BEGIN
 END
 $$;
 
+CREATE FUNCTION embedding_make_due_as_owner(tbl regclass, target name) RETURNS void
+    LANGUAGE sql VOLATILE SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT FROM @extschema@.embedding_as_owner(tbl,
+        format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, target)) AS r
+$$;
+
 -- So many changed rows are embedded under the swap's lock at most: readers wait for them.
 CREATE FUNCTION embedding_swap_most() RETURNS int
     LANGUAGE sql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
@@ -101,13 +112,13 @@ CREATE FUNCTION embedding_require_filled(have embedding_columns, want embedding_
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    lacking bigint := @extschema@.embedding_lacking_as_owner(have.tbl, have.target, want.target);
+    lacking bigint := @extschema@.embedding_lacking_as_owner(have.tbl, have.target, want.target, false);
     reasons text;
 BEGIN
     IF lacking = 0 THEN
         RETURN;
     END IF;
-    reasons := (SELECT string_agg(format('%s: %s', r ->> 'n', r ->> 'error'), '; ' ORDER BY (r ->> 'n')::bigint DESC, r ->> 'error')
+    reasons := (SELECT string_agg(format('%s: %s', r ->> 'n', rtrim(r ->> 'error', '.')), '; ' ORDER BY (r ->> 'n')::bigint DESC, r ->> 'error')
                 FROM @extschema@.embedding_as_owner(have.tbl,
                     format('SELECT count(*) AS n, error FROM %s WHERE attempts > 0 '
                            'GROUP BY error ORDER BY 1 DESC, 2 LIMIT 3', want.queue)) AS r);
@@ -259,9 +270,9 @@ $$;
 
 -- One try to swap `target` with its sibling of a role; the former gets the role `becomes`. Gives 'swapped'; 'locked' where
 -- somebody works with the table; 'busy' where more than `most` changed rows, 16 at most, are waiting for their vector in what
--- comes: they are embedded under the lock; or where others have failed than `failing`, of which it was seen that they matter
--- to nobody. Locks that were taken are let go with the block.
-CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int, failing text) RETURNS text
+-- comes, which are embedded under the lock, or where one that failed would lose a vector that it has got by now. Locks that
+-- were taken are let go with the block.
+CREATE FUNCTION embedding_swap_try(tbl regclass, target name, role text, becomes text, most int) RETURNS text
     LANGUAGE plpgsql VOLATILE SET search_path = pg_catalog, pg_temp SET lock_timeout = '200ms'
 AS $$
 DECLARE
@@ -284,12 +295,12 @@ BEGIN
     IF queued.waiting > limited THEN
         RAISE SQLSTATE 'IE000';
     ELSIF queued.waiting > 0 THEN
-        PERFORM @extschema@.embedding_as_owner(tbl,
-            format('SELECT @extschema@.embedding_make_due(%s, %L)', tbl::oid, s.target));
+        PERFORM @extschema@.embedding_make_due_as_owner(tbl, s.target);
         PERFORM @extschema@.embedding_drain(tbl, s.target, limited);
         SELECT * INTO queued FROM @extschema@.embedding_queued(s);
     END IF;
-    IF queued.waiting > 0 OR queued.failing IS DISTINCT FROM failing THEN
+    IF queued.waiting > 0
+            OR queued.failed > 0 AND @extschema@.embedding_lacking_as_owner(tbl, target, s.target, true) > 0 THEN
         RAISE SQLSTATE 'IE000';
     END IF;
     PERFORM @extschema@.embedding_exchange(c, s, becomes);

@@ -89,7 +89,8 @@ pub fn fill_queued(
             ids.extend(stale.iter().map(|(id, _)| *id));
             rows.extend(stale.into_iter().map(|(_, row)| row));
             let held: usize = rows.iter().map(Row::bytes).sum();
-            if parts.peek().is_none() || rows.len() >= definition.batch() || held >= HELD {
+            let full = rows.len() + READ > definition.batch() || held >= HELD;
+            if full || parts.peek().is_none() {
                 let outcomes =
                     fill::fill(&definition, &rows, &fingerprint, Some(Urgency::Background))?;
                 rows.clear();

@@ -69,6 +69,14 @@ def test_they_are_recorded_and_block_nobody(sql):
     kept.fresh(30)
 
 
+def test_each_is_stale_once(sql):
+    """Also those that were read before the first that fails."""
+    divided(sql, "manual")
+    found = sql.execute("SELECT key, reason FROM stale_embeddings('items')").fetchall()
+    reasons = {str(n): "no vector" if n % 3 else "inputs fail" for n in range(1, 31)}
+    assert sorted(found) == sorted(reasons.items())
+
+
 def test_they_are_tried_again_later_and_later(sql):
     divided(sql, "manual")
     sql.execute("CALL backfill('items')")

@@ -53,15 +53,16 @@ FOR_THOSE_ABOVE = """
     embedding_duration embedding_bar embedding_number embedding_progress_line embedding_is_drained
     embedding_progress_rows
 
-    embedding_stale_rows embedding_stale_as_owner embedding_stale_or_warning
+    embedding_stale_rows embedding_stale_as_owner embedding_stale_or_unknown
     embedding_sample_cosines embedding_vector_type embedding_key_text embedding_agreement_part
     embedding_near_pairs embedding_text_forms embedding_text_spaces embedding_text_numbers
     embedding_text_sorted
 
     embedding_sibling embedding_names embedding_check_names embedding_lacking
-    embedding_lacking_as_owner embedding_queued embedding_make_due embedding_swap_most
-    embedding_require_filled embedding_hash_index embedding_key_index embedding_rename_pair
-    embedding_rename embedding_exchange embedding_bound embedding_swap_locks embedding_swap_try
+    embedding_lacking_as_owner embedding_queued embedding_make_due embedding_make_due_as_owner
+    embedding_swap_most embedding_require_filled embedding_hash_index embedding_key_index
+    embedding_rename_pair embedding_rename embedding_exchange embedding_bound embedding_swap_locks
+    embedding_swap_try
     embedding_migration_check embedding_copy_grants embedding_migration_begin
     embedding_migration_arguments embedding_snapshots embedding_next_transaction
     embedding_wait_for_snapshots embedding_catch_up embedding_swap embedding_migration_end

@@ -312,56 +312,76 @@ def test_what_is_anothers_can_be_dropped_below_a_column(admin, stranger):
     assert admin.execute(left).fetchone() == (0,)
 
 
-def looked_at(admin) -> None:
-    """All that a superuser has to look at shows the owner's column, whatever another's is."""
+def column_of_his(admin, stranger, inputs="body") -> str:
+    """Of den.t, with a row that waits for no vector. Gives its queue."""
+    stranger.execute(f"""
+        CREATE TABLE den.t (id int PRIMARY KEY, body text);
+        SELECT add_embedding('den.t', 'e', '{TINY}', '{inputs}', mode => 'manual');
+        INSERT INTO den.t VALUES (1, 'a')""")
+    queue = "SELECT queue::text FROM embedding_columns WHERE tbl = 'den.t'::regclass"
+    return admin.execute(queue).fetchone()[0]
+
+
+def looked_at(admin, rows, pending, code) -> None:
+    """All that a superuser can look at shows the owner's column, and of the other one so much."""
     warned = []
-    admin.add_notice_handler(lambda diag: warned.append(diag.message_primary))
+    admin.add_notice_handler(lambda d: warned.append((d.message_primary, d.message_detail)))
     admin.execute("UPDATE items SET embedding = NULL WHERE id = 1")
     counts = dict(admin.execute("SELECT tbl::text, rows FROM embeddings()").fetchall())
-    assert counts == {"items": 20, "den.t": None}
+    assert counts == {"items": 20, "den.t": rows}
     progress = dict(admin.execute("SELECT tbl::text, pending FROM itembank_progress").fetchall())
-    assert progress["items"] == 0
+    assert progress == {"items": 0, "den.t": pending}
     stale = admin.execute("SELECT relation::text, key, reason FROM stale_embeddings()").fetchall()
-    assert stale == [("items", "1", "no vector")]
-    assert warned == ['embedding column "e" of table den.t cannot be looked at']
+    assert ("items", "1", "no vector") in stale
+    if code:
+        assert stale[0] == ("den.t", None, "cannot be told") and len(stale) == 2
+        (message, detail) = warned.pop()
+        assert message == 'embedding column "e" of table den.t cannot be looked at'
+        assert detail.startswith(code)
+        with pytest.raises(psycopg.Error) as caught, admin.transaction():
+            admin.execute("SET LOCAL lock_timeout = '100ms'")
+            admin.execute("SELECT * FROM stale_embeddings('den.t')")
+        assert caught.value.sqlstate == code
+    assert warned == []
     admin.execute("CALL backfill('items')")
 
 
 def test_what_he_has_locked_keeps_nobody_from_looking(admin, stranger):
     """Table and queue, for as long as he likes."""
-    stranger.execute(f"""
-        CREATE TABLE den.t (id int PRIMARY KEY, body text);
-        SELECT add_embedding('den.t', 'e', '{TINY}', 'body', mode => 'manual')""")
-    queue = admin.execute(
-        "SELECT queue::text FROM embedding_columns WHERE tbl = 'den.t'::regclass"
-    ).fetchone()[0]
+    queue = column_of_his(admin, stranger)
     stranger.execute(f"BEGIN; LOCK TABLE den.t, {queue}")
     admin.execute("SET statement_timeout = '10s'")
     try:
-        looked_at(admin)
+        looked_at(admin, None, None, "55P03")
     finally:
         stranger.execute("ROLLBACK")
-    with pytest.raises(psycopg.errors.LockNotAvailable):
-        stranger.execute(f"BEGIN; LOCK TABLE den.t, {queue}")
-        admin.execute("SET lock_timeout = '100ms'")
-        admin.execute("SELECT * FROM stale_embeddings('den.t')")
-    stranger.execute("ROLLBACK")
+    looked_at(admin, 1, 0, None)
 
 
-def test_what_fails_of_his_keeps_nobody_from_looking(admin, stranger):
-    """A queue that cannot be read, inputs that cannot be evaluated."""
-    stranger.execute(f"""
-        CREATE FUNCTION den.untold(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT $1';
-        CREATE TABLE den.t (id int PRIMARY KEY, body text);
-        SELECT add_embedding('den.t', 'e', '{TINY}', 'den.untold(body)', mode => 'manual');
-        INSERT INTO den.t VALUES (1, 'a');
+def test_inputs_of_his_that_fail_keep_nobody_from_looking(admin, stranger):
+    """With an error that can be of no row."""
+    stranger.execute("""
+        CREATE FUNCTION den.untold(text) RETURNS text IMMUTABLE LANGUAGE plpgsql
+            AS $$BEGIN RETURN $1; END$$""")
+    column_of_his(admin, stranger, "den.untold(body)")
+    stranger.execute("""
         CREATE OR REPLACE FUNCTION den.untold(text) RETURNS text IMMUTABLE LANGUAGE plpgsql
-            AS $$BEGIN RAISE SQLSTATE 'XX000' USING MESSAGE = 'not for you'; END$$;
-        ALTER TABLE den.t ENABLE ROW LEVEL SECURITY""")
+            AS $$BEGIN RAISE SQLSTATE '53400' USING MESSAGE = 'not for you'; END$$""")
+    looked_at(admin, 1, 0, "53400")
+
+
+def test_a_table_of_his_that_cannot_be_read_keeps_nobody_from_looking(admin, stranger):
+    """Not by its owner either."""
+    column_of_his(admin, stranger)
     stranger.execute("REVOKE SELECT ON den.t FROM current_user")
-    looked_at(admin)
-    with pytest.raises(psycopg.Error):
-        admin.execute("SELECT * FROM stale_embeddings('den.t')")
+    looked_at(admin, None, 0, "42501")
+
+
+def test_a_queue_of_his_that_cannot_be_read_keeps_nobody_from_looking(admin, stranger):
+    """What is stale can be told without."""
+    queue = column_of_his(admin, stranger)
+    stranger.execute(f"REVOKE SELECT ON {queue} FROM current_user")
+    looked_at(admin, 1, None, None)
 
 
 def test_a_row_that_would_be_refused_keeps_no_other_from_being_restored(admin, stranger):

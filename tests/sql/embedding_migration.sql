@@ -233,15 +233,23 @@ SELECT rollback_embedding('items', 'e');
 SELECT who, what FROM migration.seen_as GROUP BY who, what ORDER BY what COLLATE "C";
 DROP FUNCTION spy() CASCADE;
 
--- Other rows than those looked at may have failed since, as many as before: nothing is swapped then.
+-- No row that failed loses a vector that it got after it was looked at, nor takes one of other content for the present one.
 INSERT INTO items_e_next_queue (key_1, attempts, retry_at, error) VALUES (3, 1, 'infinity', 'of one row');
-SELECT failing AS looked_at FROM embedding_sibling('items', 'e', 'next') AS s, embedding_queued(s) \gset
-DELETE FROM items_e_next_queue;
-SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
-INSERT INTO items_e_next_queue (key_1, attempts, retry_at, error) VALUES (4, 1, 'infinity', 'of another');
-SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
-SELECT failing AS looked_at FROM embedding_sibling('items', 'e', 'next') AS s, embedding_queued(s) \gset
-SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4, :'looked_at');
+CREATE TEMPORARY TABLE kept AS SELECT id, e_next, e_next_hash FROM items WHERE id IN (3, 4);
+UPDATE items SET e_next = NULL WHERE id = 3;
+SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4);
+UPDATE items SET (e_next, e_next_hash) = (SELECT k.e_next, k.e_next_hash FROM kept AS k WHERE k.id = 4) WHERE id = 3;
+SELECT embedding_swap_try('items', 'e', 'next', 'previous', 4);
+CALL migrate_embedding('items', 'e', 'tiny-cls');
+-- One that waits for its time, and fails then, is told at once.
+INSERT INTO items_e_previous_queue (key_1, retry_at) VALUES (5, 'infinity');
+UPDATE items SET e_previous_hash = e_hash WHERE id = 5;
+UPDATE items SET e_previous = NULL WHERE id = 5;
+SET itembank_embed.max_input_bytes = 1;
+SELECT rollback_embedding('items', 'e');
+\echo :SQLSTATE
+RESET itembank_embed.max_input_bytes;
+CALL backfill('items', 'e_previous');
 SELECT rollback_embedding('items', 'e');
 SELECT drop_embedding('items', 'e_next');
 
