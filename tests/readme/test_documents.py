@@ -212,6 +212,13 @@ PROVOKED = {
         "CREATE TABLE owned (id int PRIMARY KEY, q text); SET ROLE pg_monitor;"
         " SELECT add_embedding('owned', 'e', 'multilingual-e5-small', 'q')"
     ),
+    "permission denied for schema …": (
+        "BEGIN; CREATE ROLE documents_owner; CREATE TABLE theirs (id int PRIMARY KEY, e vector(3));"
+        " INSERT INTO theirs SELECT g, ARRAY[g, 1, 2]::vector FROM generate_series(1, 20) AS g;"
+        " CREATE INDEX ON theirs USING hnsw (e vector_cosine_ops);"
+        " ALTER TABLE theirs OWNER TO documents_owner; REVOKE USAGE ON SCHEMA public FROM PUBLIC;"
+        " SELECT * FROM index_recall('theirs', 'e', k => 1, sample => 1)"
+    ),
     'model "…" is not a reranker': ("SELECT rerank_score('a', 'b', model => 'tiny-siglip')"),
     'model "…" gives scores, not vectors': "SELECT embed('tiny-cross-bert', 'a')",
     'model "…" finds no token in the query': "SELECT rerank_score('', 'b')",
